@@ -1,0 +1,186 @@
+//! The claims of an access token (RFC 9068 section 2.2, design of Bailiwick) and their pure checks.
+//! Owns which claims are required and what each may hold; signatures are [`crate::token`]'s.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::identifier::{ClientId, Issuer, ResourceUri, RoleName, TokenId};
+use crate::scope::ScopeSet;
+use crate::time::UnixSeconds;
+use crate::token::InvalidToken;
+
+/// How far two clocks may differ: applied to `exp`, `nbf` and `iat`.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(30);
+
+/// The claims that a client's static `claims` may not set, because the service or a later
+/// extension gives them a meaning.
+pub const RESERVED_CLAIMS: [&str; 23] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "scope",
+    "roles",
+    "act",
+    "may_act",
+    "cnf",
+    "rev",
+    "grant_id",
+    "sid",
+    "azp",
+    "auth_time",
+    "acr",
+    "amr",
+    "nonce",
+    "groups",
+    "entitlements",
+];
+
+/// The claims of one access token.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Claims {
+    /// Who issued it.
+    pub iss: Issuer,
+    /// Whom it speaks for: a user (`usr_…`), or the client itself.
+    pub sub: String,
+    /// The one resource that it is for.
+    pub aud: ResourceUri,
+    /// The client that it was issued to.
+    pub client_id: ClientId,
+    /// When it was issued.
+    pub iat: UnixSeconds,
+    /// When it begins to be valid, if not at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<UnixSeconds>,
+    /// When it ends.
+    pub exp: UnixSeconds,
+    /// Its own name.
+    pub jti: TokenId,
+    /// What it opens.
+    pub scope: ScopeSet,
+    /// The roles that its scopes rest on.
+    pub roles: Vec<RoleName>,
+    /// The position in the revocation feed that the issuer had read before it read anything that
+    /// this token rests on. A revocation of a later position refuses the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rev: Option<u64>,
+    /// The user's grant that it was issued under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_id: Option<String>,
+    /// The client's static claims, and whatever else the token says.
+    #[serde(flatten)]
+    pub others: BTreeMap<String, Value>,
+}
+
+/// What the checker of a token expects of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The only issuer that is trusted.
+    pub issuer: &'a Issuer,
+    /// The resource that is guarded.
+    pub audience: &'a ResourceUri,
+}
+
+impl Claims {
+    /// Reads claims from the members of a token's payload. Required are `iss sub aud exp iat jti
+    /// client_id`; a claim of the wrong type is as invalid as a missing one.
+    ///
+    /// # Errors
+    /// The first claim that is missing or not what it should be; `cnf`, because a sender-constrained
+    /// token without its proof is a stolen one.
+    pub fn read(mut members: Map<String, Value>) -> Result<Self, InvalidToken> {
+        if members.contains_key("cnf") {
+            return Err(InvalidToken::Confirmation);
+        }
+        let members = &mut members;
+        Ok(Self {
+            iss: required(members, "iss", parsed)?,
+            sub: required(members, "sub", text)?,
+            aud: required(members, "aud", parsed)?,
+            client_id: required(members, "client_id", parsed)?,
+            iat: required(members, "iat", numeric_date)?,
+            nbf: optional(members, "nbf", numeric_date)?,
+            exp: required(members, "exp", numeric_date)?,
+            jti: required(members, "jti", parsed)?,
+            scope: optional(members, "scope", parsed)?.unwrap_or_default(),
+            roles: optional(members, "roles", roles)?.unwrap_or_default(),
+            rev: optional(members, "rev", Value::as_u64)?,
+            grant_id: optional(members, "grant_id", text)?,
+            others: std::mem::take(members).into_iter().collect(),
+        })
+    }
+
+    /// Checks issuer, audience and the three times against `now`, each with [`CLOCK_SKEW`].
+    pub fn check(&self, expected: Expected<'_>, now: UnixSeconds) -> Result<(), InvalidToken> {
+        if &self.iss != expected.issuer {
+            return Err(InvalidToken::Issuer);
+        }
+        if &self.aud != expected.audience {
+            return Err(InvalidToken::Audience);
+        }
+        self.check_times(now)
+    }
+
+    /// Checks `exp`, `nbf` and `iat` alone.
+    pub fn check_times(&self, now: UnixSeconds) -> Result<(), InvalidToken> {
+        if now >= self.exp + CLOCK_SKEW {
+            return Err(InvalidToken::Expired);
+        }
+        let latest_start = now + CLOCK_SKEW;
+        if self.iat > latest_start || self.nbf.is_some_and(|nbf| nbf > latest_start) {
+            return Err(InvalidToken::NotYetValid);
+        }
+        Ok(())
+    }
+}
+
+fn required<T>(
+    members: &mut Map<String, Value>,
+    name: &'static str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<T, InvalidToken> {
+    optional(members, name, read)?.ok_or(InvalidToken::MissingClaim(name))
+}
+
+fn optional<T>(
+    members: &mut Map<String, Value>,
+    name: &'static str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Result<Option<T>, InvalidToken> {
+    let Some(value) = members.remove(name) else { return Ok(None) };
+    read(&value).map(Some).ok_or(InvalidToken::WrongClaim(name))
+}
+
+fn parsed<T: FromStr>(value: &Value) -> Option<T> {
+    value.as_str()?.parse().ok()
+}
+
+/// A text of 1 to 256 characters.
+fn text(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    (1..=256).contains(&text.len()).then(|| text.to_owned())
+}
+
+fn roles(value: &Value) -> Option<Vec<RoleName>> {
+    value.as_array()?.iter().map(parsed).collect()
+}
+
+/// A `NumericDate` (RFC 7519 section 2): any JSON number; a fraction is dropped.
+fn numeric_date(value: &Value) -> Option<UnixSeconds> {
+    /// The seconds that a double still counts one by one.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Some(seconds) = value.as_i64() {
+        return Some(UnixSeconds(seconds));
+    }
+    let seconds = value.as_f64().filter(|seconds| seconds.abs() < EXACT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "the range was checked, and dropping the fraction is meant")]
+    Some(UnixSeconds(seconds.floor() as i64))
+}
