@@ -52,7 +52,10 @@ pub(crate) enum MasterKeyError {
         path: PathBuf,
     },
     /// The file could not be read or made.
-    #[error("the master key file {}: {error}", path.display())]
+    #[error(
+        "the master key file {} could not be read or made: {error}; see to the file, or set AUTH_MASTER_KEY",
+        path.display()
+    )]
     File {
         /// The file.
         path: PathBuf,

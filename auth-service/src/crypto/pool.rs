@@ -19,8 +19,8 @@ use super::secret::{ClientSecret, Secret};
 use crate::limits::address::AddressPrefix;
 
 /// What may wait. One client needs few places, since equal secrets of one client share a hash;
-/// an address needs as many as a fleet behind one address that starts at once; the whole is what
-/// two threads work off in about two seconds of light hashes, or half a minute of passwords.
+/// an address needs as many as a fleet behind it that starts at once; the whole is what two threads
+/// work off in two seconds where it is secrets, in half a minute where it is passwords.
 const BOUNDS: Bounds = Bounds { per_client: 16, per_address: 1024, total: 4096 };
 
 /// The most threads that are started unless told otherwise.
@@ -30,7 +30,7 @@ const MOST_DEFAULT_THREADS: usize = 2;
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Whose turn a job takes: a caller's address, and the client or user in whose name it speaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Lane {
     /// The caller's address.
     pub(crate) address: AddressPrefix,

@@ -15,8 +15,8 @@ use super::entropy::{Entropy, NoEntropy, random};
 use super::hash::StoredHash;
 use super::secret::ClientSecret;
 
-/// The most secrets that are remembered; beyond, those seen least are hashed again. Some 150 bytes
-/// each, so 40 MB at most.
+/// The most secrets that are remembered; beyond, those seen least are hashed again. Some 240 bytes
+/// each, so 63 MB at most.
 const MOST_VERIFIED: u64 = 262_144;
 
 /// A client, its stored hashes and the secret that it presented, as a MAC.

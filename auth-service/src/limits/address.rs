@@ -45,15 +45,16 @@ impl FromStr for TrustedProxies {
 }
 
 /// The caller's address. `peer` is the other end of the connection; `forwarded_for` are the values
-/// of all `X-Forwarded-For` header lines, in the order in which they came.
+/// of all `X-Forwarded-For` header lines, in the order in which they came; bytes, because a line that
+/// is no text must end the walk and not be left out of it.
 ///
 /// Each proxy writes at the right end whom it heard. So the list is walked from the right for as
 /// long as the one who wrote the entry is trusted; the first address that is not is the caller.
 /// Everything further left is that caller's own word, and never counts. An entry that is no
 /// address ends the walk: the trusted hop that wrote it counts, as it does where the list ends.
-pub(crate) fn caller_address(peer: IpAddr, forwarded_for: &[&str], trusted: &TrustedProxies) -> IpAddr {
+pub(crate) fn caller_address(peer: IpAddr, forwarded_for: &[&[u8]], trusted: &TrustedProxies) -> IpAddr {
     let mut hop = peer.to_canonical();
-    let entries = forwarded_for.iter().rev().flat_map(|line| line.rsplit(','));
+    let entries = forwarded_for.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
     for entry in entries.take(MOST_HOPS) {
         if !trusted.hold(hop) {
             break;
@@ -65,11 +66,12 @@ pub(crate) fn caller_address(peer: IpAddr, forwarded_for: &[&str], trusted: &Tru
 }
 
 /// The address of an entry: bare, in brackets, or with a port, as proxies write them.
-fn entry_address(entry: &str) -> Option<IpAddr> {
-    let entry = entry.trim_matches([' ', '\t']);
+fn entry_address(entry: &[u8]) -> Option<IpAddr> {
+    let entry = entry.trim_ascii();
     if entry.len() > LONGEST_ENTRY {
         return None;
     }
+    let entry = str::from_utf8(entry).ok()?;
     let bracketed = || entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
     let with_port = || entry.parse::<SocketAddr>().ok().map(|address| address.ip());
     let address = entry.parse().ok().or_else(bracketed).or_else(with_port)?;
@@ -111,7 +113,8 @@ mod tests {
     use super::*;
 
     fn caller(peer: &str, forwarded_for: &[&str], trusted: &str) -> String {
-        caller_address(peer.parse().unwrap(), forwarded_for, &trusted.parse().unwrap()).to_string()
+        let lines: Vec<&[u8]> = forwarded_for.iter().map(|line| line.as_bytes()).collect();
+        caller_address(peer.parse().unwrap(), &lines, &trusted.parse().unwrap()).to_string()
     }
 
     #[test]
@@ -156,6 +159,13 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_no_text_does_not_uncover_the_line_before_it() {
+        let (peer, trusted) = (IpAddr::from([10, 0, 0, 1]), "10.0.0.1".parse().unwrap());
+        assert_eq!(caller_address(peer, &[b"6.6.6.6", b"\xff"], &trusted), peer);
+        assert_eq!(caller_address(peer, &[b"\xff, 198.51.100.1"], &trusted).to_string(), "198.51.100.1");
+    }
+
+    #[test]
     fn where_everybody_is_trusted_the_leftmost_hop_counts() {
         assert_eq!(caller("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.0/8"), "10.0.0.3");
     }
@@ -182,8 +192,12 @@ mod tests {
         assert_eq!(prefix("2001:db8:1:2:3:4:5:6").to_string(), "2001:db8:1:2::/64");
     }
 
-    fn any_entry() -> impl Strategy<Value = String> {
-        prop_oneof![any::<IpAddr>().prop_map(|address| address.to_string()), "10\\.0\\.0\\.[0-9]", ".{0,60}",]
+    fn any_entry() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            any::<IpAddr>().prop_map(|address| address.to_string().into_bytes()),
+            (0..10u8).prop_map(|host| format!("10.0.0.{host}").into_bytes()),
+            vec(any::<u8>(), 0..60),
+        ]
     }
 
     proptest! {
@@ -191,8 +205,8 @@ mod tests {
         fn an_untrusted_peers_header_never_matters(peer: IpAddr, lines in vec(vec(any_entry(), 0..20), 0..3)) {
             let trusted: TrustedProxies = "10.0.0.0/8, fd00::/8".parse().unwrap();
             prop_assume!(!trusted.hold(peer.to_canonical()));
-            let lines: Vec<String> = lines.iter().map(|entries| entries.join(",")).collect();
-            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let lines: Vec<Vec<u8>> = lines.iter().map(|entries| entries.join(&b',')).collect();
+            let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
             prop_assert_eq!(caller_address(peer, &lines, &trusted), peer.to_canonical());
         }
 
@@ -200,7 +214,7 @@ mod tests {
         fn what_stands_left_of_the_caller_never_matters(caller: IpAddr, forged in vec(any_entry(), 0..20)) {
             let trusted: TrustedProxies = "10.0.0.0/8".parse().unwrap();
             prop_assume!(!trusted.hold(caller.to_canonical()));
-            let line = format!("{},{caller},10.0.0.2", forged.join(","));
+            let line = [forged.join(&b','), format!(",{caller},10.0.0.2").into_bytes()].concat();
             let peer = IpAddr::from([10, 0, 0, 1]);
             prop_assert_eq!(caller_address(peer, &[&line], &trusted), caller.to_canonical());
         }

@@ -3,7 +3,6 @@
 //! others do in its name.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +22,7 @@ const BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(2).unwrap();
 
 /// The most pairs of client and address that are counted at a time; beyond, those heard of least
-/// are forgotten. About 300 bytes each, so 20 MB at most.
+/// are forgotten. Some 430 bytes each, so 28 MB at most.
 const MOST_PAIRS: u64 = 65_536;
 
 /// How long a pair is remembered after its last failure. Longer than the 10 s in which a spent
@@ -71,7 +70,7 @@ where
     }
 
     /// Counts a failure to authenticate as `client_id`, known or not, from `address`.
-    pub(crate) fn record_failure(&self, client_id: &str, address: IpAddr) -> Verdict {
+    pub(crate) fn record_failure(&self, client_id: &str, address: impl Into<AddressPrefix>) -> Verdict {
         let pair = Pair { client: self.names.hash_one(client_id), address: address.into() };
         let limiter = self.pairs.get_with(pair, || {
             let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
@@ -86,14 +85,15 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
     use std::thread;
 
     use governor::clock::FakeRelativeClock;
 
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 1));
-    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 2));
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+    const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2));
 
     fn limits() -> (FailureLimits<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
