@@ -1,4 +1,4 @@
-//! Argon2id hashes of secrets and passwords, stored as PHC strings. Owns the parameters, what is
+//! Argon2id hashes of secrets, stored as PHC strings. Owns the parameters, what is
 //! accepted of a stored hash, and the comparison. Never decides when or where to hash: the pool does.
 
 use std::fmt;
@@ -34,9 +34,6 @@ impl Cost {
     /// For secrets that were generated here: 1 MiB, one pass. Their 256 random bits cannot be
     /// guessed at any price, so a slow hash would protect nothing and only be a way to exhaust us.
     pub(crate) const GENERATED: Self = Self { memory: 1024, passes: 1, parallelism: 1 };
-
-    /// For passwords of people: 19 MiB, two passes, as OWASP recommends.
-    pub(crate) const PASSWORD: Self = Self { memory: 19_456, passes: 2, parallelism: 1 };
 
     /// The most that a stored hash may ask for. Above what is written today, so that parameters can
     /// be raised and rows of a newer version still be read; low enough that no row can exhaust us.
@@ -147,37 +144,25 @@ impl StoredHash {
     }
 }
 
-/// The most secrets that a client has alive at a time: the old one and the new one of a rotation.
-/// So many hashes are made for every client whose secret is refused.
-pub(crate) const MOST_LIVE_SECRETS: usize = 2;
-
-/// Which of a client's hashes `secret` matches, if any. To refuse costs [`MOST_LIVE_SECRETS`]
-/// hashes however many there are; so a client that does not exist is passed as one without hashes.
+/// Whether `secret` is the one of the stored hash. Without one, for a client that does not exist or
+/// a secret that it never had, the answer is no, at the cost of the same one hash: the time of an
+/// answer tells nothing.
 ///
 /// # Errors
 /// [`HashFailed`] where the library refuses.
-pub(crate) fn matching(
-    stored: &[StoredHash],
+pub(crate) fn matches(
+    stored: Option<&StoredHash>,
     secret: &ClientSecret,
     memory: &mut HashMemory,
-) -> Result<Option<usize>, HashFailed> {
-    for (index, hash) in stored.iter().enumerate() {
-        if hash.matches(secret.expose(), memory)? {
-            return Ok(Some(index));
-        }
+) -> Result<bool, HashFailed> {
+    match stored {
+        Some(stored) => stored.matches(secret.expose(), memory),
+        None => match_nothing(secret.expose(), Cost::GENERATED, memory).map(|()| false),
     }
-    for _ in stored.len()..MOST_LIVE_SECRETS {
-        match_nothing(secret.expose(), Cost::GENERATED, memory)?;
-    }
-    Ok(None)
 }
 
-/// Spends what comparing `secret` with a stored hash of this cost would, and learns nothing: for a
-/// client or user that does not exist, so that the time of an answer does not tell.
-///
-/// # Errors
-/// [`HashFailed`] where the library refuses.
-pub(crate) fn match_nothing(secret: &str, cost: Cost, memory: &mut HashMemory) -> Result<(), HashFailed> {
+/// Spends what comparing `secret` with a stored hash of this cost would, and learns nothing.
+fn match_nothing(secret: &str, cost: Cost, memory: &mut HashMemory) -> Result<(), HashFailed> {
     let salt = Salt::new(&[0; SALT_BYTES]).map_err(|_| HashFailed)?;
     let nothing = Parts { cost, salt, output: [0; OUTPUT_BYTES] };
     nothing.matches(secret, memory).map(drop)
@@ -234,6 +219,9 @@ mod tests {
     /// The cheapest hash there is; the rules do not depend on the cost.
     const LEAST: Cost = Cost { memory: 8, passes: 1, parallelism: 1 };
 
+    /// What people's passwords would be hashed with: OWASP's parameters.
+    const HEAVY: Cost = Cost { memory: 19_456, passes: 2, parallelism: 1 };
+
     fn hash(secret: &str, cost: Cost) -> StoredHash {
         let salt = NewSalt::generate(&SystemEntropy).unwrap();
         StoredHash::create(secret, cost, &salt, &mut HashMemory::default()).unwrap()
@@ -242,7 +230,7 @@ mod tests {
     #[test]
     fn a_secret_matches_its_own_hash_and_no_other() {
         let memory = &mut HashMemory::default();
-        for cost in [Cost::GENERATED, Cost::PASSWORD, LEAST] {
+        for cost in [Cost::GENERATED, HEAVY, LEAST] {
             let stored: StoredHash = hash("right", cost).as_str().parse().unwrap();
             assert_eq!(stored.matches("right", memory), Ok(true));
             assert_eq!(stored.matches("wrong", memory), Ok(false));
@@ -255,7 +243,7 @@ mod tests {
         let stored = hash("right", Cost::GENERATED);
         assert!(stored.as_str().starts_with("$argon2id$v=19$m=1024,t=1,p=1$"), "{}", stored.as_str());
         assert!(Argon2::default().verify_password(b"right", stored.as_str()).is_ok());
-        assert!(hash("right", Cost::PASSWORD).as_str().contains("$m=19456,t=2,p=1$"));
+        assert!(hash("right", HEAVY).as_str().contains("$m=19456,t=2,p=1$"));
     }
 
     #[test]
@@ -266,7 +254,7 @@ mod tests {
     #[test]
     fn memory_that_other_hashes_have_used_changes_no_answer() {
         let memory = &mut HashMemory::default();
-        let (light, heavy) = (hash("light", Cost::GENERATED), hash("heavy", Cost::PASSWORD));
+        let (light, heavy) = (hash("light", Cost::GENERATED), hash("heavy", HEAVY));
         for _ in 0..2 {
             assert_eq!(heavy.matches("heavy", memory), Ok(true));
             assert_eq!(light.matches("light", memory), Ok(true));
@@ -278,7 +266,7 @@ mod tests {
         let memory = &mut HashMemory::default();
         match_nothing("any", Cost::GENERATED, memory).unwrap();
         assert_eq!(memory.0.len(), 1024);
-        match_nothing("any", Cost::PASSWORD, memory).unwrap();
+        match_nothing("any", HEAVY, memory).unwrap();
         match_nothing("any", Cost::GENERATED, memory).unwrap();
         assert_eq!(memory.0.len(), 19_456);
     }
@@ -310,14 +298,13 @@ mod tests {
     }
 
     #[test]
-    fn any_live_secret_of_a_client_is_found_and_no_other() {
+    fn without_a_hash_no_secret_is_right() {
         let memory = &mut HashMemory::default();
-        let secrets = [(); 3].map(|()| ClientSecret::generate(&SystemEntropy).unwrap());
-        let stored = [hash(secrets[0].expose(), Cost::GENERATED), hash(secrets[1].expose(), Cost::GENERATED)];
-        assert_eq!(matching(&stored, &secrets[0], memory), Ok(Some(0)));
-        assert_eq!(matching(&stored, &secrets[1], memory), Ok(Some(1)));
-        assert_eq!(matching(&stored, &secrets[2], memory), Ok(None));
-        assert_eq!(matching(&[], &secrets[0], memory), Ok(None));
+        let [right, wrong] = [(); 2].map(|()| ClientSecret::generate(&SystemEntropy).unwrap());
+        let stored = hash(right.expose(), Cost::GENERATED);
+        assert_eq!(matches(Some(&stored), &right, memory), Ok(true));
+        assert_eq!(matches(Some(&stored), &wrong, memory), Ok(false));
+        assert_eq!(matches(None, &right, memory), Ok(false));
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl MasterKey {
         }
         let mut text = String::with_capacity(LONGEST_TEXT);
         let read = file.take(LONGEST_TEXT as u64).read_to_string(&mut text);
-        let text = Secret::from(text);
+        let text = Secret::new(text);
         match read {
             Err(error) if error.kind() != ErrorKind::InvalidData => Err(failed(error)),
             _ => Self::from_base64(&text).map_err(|_| MasterKeyError::MalformedFile { path: path.to_owned() }),
@@ -189,7 +189,7 @@ mod tests {
     const TEXT: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
     fn from_base64(text: &str) -> Result<MasterKey, MasterKeyError> {
-        MasterKey::from_base64(&Secret::from(text.to_owned()))
+        MasterKey::from_base64(&Secret::new(text.to_owned()))
     }
 
     fn write_with_mode(path: &Path, text: &str, mode: u32) {

@@ -1,7 +1,8 @@
-//! The threads that hash secrets and passwords, and the only place where that is done for a
+//! The threads that hash secrets, and the only place where that is done for a
 //! request. Owns how many there are, what may wait for them, and in which turn. Argon2 never runs
 //! on a thread that serves requests, and memory never grows with the number of requests.
 
+use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,19 +13,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::entropy::{Entropy, NoEntropy};
 use super::fair_queue::{Bounds, FairQueue};
-use super::hash::{self, Cost, HashFailed, HashMemory, NewSalt, StoredHash};
-use super::secret::{ClientSecret, Secret};
+use super::hash::{self, HashFailed, HashMemory, StoredHash};
+use super::secret::ClientSecret;
 use crate::limits::address::AddressPrefix;
 
 /// What may wait. One client needs few places, since equal secrets of one client share a hash;
 /// an address needs as many as a fleet behind it that starts at once; the whole is what two threads
-/// work off in two seconds where it is secrets, in half a minute where it is passwords.
+/// work off in two seconds.
 const BOUNDS: Bounds = Bounds { per_client: 16, per_address: 1024, total: 4096 };
-
-/// The most threads that are started unless told otherwise.
-const MOST_DEFAULT_THREADS: usize = 2;
 
 /// The shortest and the longest time that a refused caller is told to wait.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -47,9 +44,6 @@ pub(crate) enum NotHashed {
         /// When there should be room: what waits now, at the pace so far, in whole seconds.
         retry_after: Duration,
     },
-    /// There is no salt to be had.
-    #[error(transparent)]
-    NoEntropy(#[from] NoEntropy),
     /// The hash failed, or the pool is stopping.
     #[error(transparent)]
     Failed(#[from] HashFailed),
@@ -118,12 +112,6 @@ struct Counters {
 }
 
 impl HashPool {
-    /// As many threads as there are cores, two at most: hashing should never take all of a host.
-    pub(crate) fn default_threads() -> NonZeroUsize {
-        let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        cores.min(NonZeroUsize::new(MOST_DEFAULT_THREADS).unwrap_or(NonZeroUsize::MIN))
-    }
-
     /// Starts `threads` threads (`AUTH_HASH_THREADS`).
     ///
     /// # Errors
@@ -140,66 +128,18 @@ impl HashPool {
         Ok(pool)
     }
 
-    /// Hashes a client secret that was generated here.
-    ///
-    /// # Errors
-    /// Why there is no hash.
-    pub(crate) async fn hash_client_secret(
-        &self,
-        lane: Lane,
-        secret: Arc<ClientSecret>,
-        entropy: &dyn Entropy,
-    ) -> Result<StoredHash, NotHashed> {
-        let salt = NewSalt::generate(entropy)?;
-        let work = move |memory: &mut _| StoredHash::create(secret.expose(), Cost::GENERATED, &salt, memory);
-        self.run(lane, work).await
-    }
-
-    /// Hashes a person's password.
-    ///
-    /// # Errors
-    /// Why there is no hash.
-    pub(crate) async fn hash_password(
-        &self,
-        lane: Lane,
-        password: Secret,
-        entropy: &dyn Entropy,
-    ) -> Result<StoredHash, NotHashed> {
-        let salt = NewSalt::generate(entropy)?;
-        let work = move |memory: &mut _| StoredHash::create(password.expose(), Cost::PASSWORD, &salt, memory);
-        self.run(lane, work).await
-    }
-
-    /// Which of a client's stored hashes the presented secret matches, if any. A client that does
-    /// not exist is passed as one without hashes, and costs the same.
+    /// Whether the presented secret is the one of the stored hash. `None` is for a client that does
+    /// not exist or a secret that it never had: never true, at the same cost.
     ///
     /// # Errors
     /// Why nothing can be said.
     pub(crate) async fn verify_client_secret(
         &self,
         lane: Lane,
-        stored: Arc<[StoredHash]>,
-        presented: Arc<ClientSecret>,
-    ) -> Result<Option<usize>, NotHashed> {
-        self.run(lane, move |memory| hash::matching(&stored, &presented, memory)).await
-    }
-
-    /// Whether the password is the one of the stored hash. `None` is for a user who does not exist
-    /// or has no password: never true, at the same cost.
-    ///
-    /// # Errors
-    /// Why nothing can be said.
-    pub(crate) async fn verify_password(
-        &self,
-        lane: Lane,
         stored: Option<StoredHash>,
-        password: Secret,
+        presented: Arc<ClientSecret>,
     ) -> Result<bool, NotHashed> {
-        let work = move |memory: &mut _| match stored {
-            Some(stored) => stored.matches(password.expose(), memory),
-            None => hash::match_nothing(password.expose(), Cost::PASSWORD, memory).map(|()| false),
-        };
-        self.run(lane, work).await
+        self.run(lane, move |memory| hash::matches(stored.as_ref(), &presented, memory)).await
     }
 
     /// What the pool has done so far.
@@ -240,6 +180,12 @@ impl HashPool {
         }
         self.shared.news.notify_one();
         Ok(())
+    }
+}
+
+impl fmt::Debug for HashPool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HashPool").field("figures", &self.figures()).finish_non_exhaustive()
     }
 }
 

@@ -3,30 +3,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
 use super::entropy::{Entropy, NoEntropy, random};
 
-/// A secret text: a password, or whatever a caller presents as one. It can be read from a request
-/// and in no way be written to one: no `Debug`, `Display`, `Clone` or `Serialize`.
-#[derive(Deserialize)]
-#[serde(from = "String")]
-pub(crate) struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// The text itself. Whoever calls this answers for where it goes.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    /// Takes the very buffer, so that no copy stays behind.
-    fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-}
+pub(crate) use bailiwick_process::Secret;
 
 /// A client secret in the form in which this service generates them: [`ClientSecret::PREFIX`] and
 /// 256 random bits as base64url. One that is presented has that form and is not yet believed.
@@ -53,7 +34,7 @@ impl ClientSecret {
         text.push_str(Self::PREFIX);
         URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
         bytes.zeroize();
-        Ok(Self(Secret::from(text)))
+        Ok(Self(Secret::new(text)))
     }
 
     /// Takes a secret that a caller presents, where it has the form of one: prefix, length and
@@ -78,7 +59,7 @@ mod tests {
     use super::*;
 
     fn presented(text: &str) -> Option<ClientSecret> {
-        ClientSecret::presented(Secret::from(text.to_owned()))
+        ClientSecret::presented(Secret::new(text.to_owned()))
     }
 
     #[test]

@@ -19,20 +19,6 @@ use zeroize::Zeroizing;
 
 use super::thumbprint::thumbprint;
 
-/// The kinds of key that are made here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum KeyKind {
-    /// RS256 with 2048 bits: what every client and library understands.
-    #[default]
-    Rsa2048,
-    /// RS256 with 3072 bits, at 2.8 times the cost.
-    Rsa3072,
-    /// ES256.
-    P256,
-    /// `EdDSA`.
-    Ed25519,
-}
-
 /// Why a key could not be used or made, or a token not be signed. Never holds key material.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SigningError {
@@ -75,12 +61,11 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`SigningError::Generate`].
-    pub(crate) fn generate(kind: KeyKind) -> Result<Self, SigningError> {
-        let pair = match kind {
-            KeyKind::Rsa2048 => RsaKeyPair::generate(KeySize::Rsa2048).map(KeyPair::Rsa),
-            KeyKind::Rsa3072 => RsaKeyPair::generate(KeySize::Rsa3072).map(KeyPair::Rsa),
-            KeyKind::P256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(KeyPair::P256),
-            KeyKind::Ed25519 => Ed25519KeyPair::generate().map(KeyPair::Ed25519),
+    pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, SigningError> {
+        let pair = match algorithm {
+            Algorithm::RS256 => RsaKeyPair::generate(KeySize::Rsa2048).map(KeyPair::Rsa),
+            Algorithm::ES256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(KeyPair::P256),
+            Algorithm::EdDSA => Ed25519KeyPair::generate().map(KeyPair::Ed25519),
         };
         pair.ok().and_then(Self::from_pair).ok_or(SigningError::Generate)
     }
@@ -256,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [KeyKind; 4] = [KeyKind::Rsa2048, KeyKind::Rsa3072, KeyKind::P256, KeyKind::Ed25519];
+    const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
     fn claims() -> Claims {
         let now = UnixSeconds::from(std::time::SystemTime::now());
@@ -279,20 +264,20 @@ mod tests {
 
     #[test]
     fn guards_accept_what_is_signed() {
-        for kind in KINDS {
-            let (key, claims) = (SigningKey::generate(kind).unwrap(), claims());
+        for algorithm in ALGORITHMS {
+            let (key, claims) = (SigningKey::generate(algorithm).unwrap(), claims());
             let token = key.sign(&claims).unwrap();
             let signed = SignedToken::parse(&token).unwrap();
             assert_eq!(signed.key_id(), key.key_id());
             let keys: KeySet = [key.public().clone()].into_iter().collect();
-            assert_eq!(signed.verify(&keys).unwrap(), claims, "{kind:?}");
+            assert_eq!(signed.verify(&keys).unwrap(), claims, "{algorithm:?}");
         }
     }
 
     #[test]
     fn another_library_accepts_what_is_signed() {
-        for kind in KINDS {
-            let key = SigningKey::generate(kind).unwrap();
+        for algorithm in ALGORITHMS {
+            let key = SigningKey::generate(algorithm).unwrap();
             let token = key.sign(&claims()).unwrap();
             let jwk = serde_json::from_value(serde_json::to_value(key.public()).unwrap()).unwrap();
             let mut validation = Validation::new(key.algorithm().as_str().parse().unwrap());
@@ -301,26 +286,26 @@ mod tests {
             let decoded = decode::<Value>(&token, &DecodingKey::from_jwk(&jwk).unwrap(), &validation).unwrap();
             assert_eq!(decoded.header.typ.as_deref(), Some("at+jwt"));
             assert_eq!(decoded.header.kid.as_deref(), Some(key.key_id().as_str()));
-            assert_eq!(decoded.claims["name"], "Ünïcode \"quoted\"", "{kind:?}");
+            assert_eq!(decoded.claims["name"], "Ünïcode \"quoted\"", "{algorithm:?}");
             assert_eq!(decoded.claims["rev"], 7);
         }
     }
 
     #[test]
     fn a_key_survives_its_pkcs8_form() {
-        for kind in KINDS {
-            let key = SigningKey::generate(kind).unwrap();
+        for algorithm in ALGORITHMS {
+            let key = SigningKey::generate(algorithm).unwrap();
             let again = SigningKey::from_pkcs8(key.algorithm(), &key.to_pkcs8().unwrap()).unwrap();
             assert_eq!(again.public(), key.public());
             let token = again.sign(&claims()).unwrap();
             let keys: KeySet = [key.public().clone()].into_iter().collect();
-            assert!(SignedToken::parse(&token).unwrap().verify(&keys).is_ok(), "{kind:?}");
+            assert!(SignedToken::parse(&token).unwrap().verify(&keys).is_ok(), "{algorithm:?}");
         }
     }
 
     #[test]
     fn bytes_that_are_no_key_of_the_algorithm_are_refused() {
-        let ed25519 = SigningKey::generate(KeyKind::Ed25519).unwrap().to_pkcs8().unwrap();
+        let ed25519 = SigningKey::generate(Algorithm::EdDSA).unwrap().to_pkcs8().unwrap();
         for algorithm in [Algorithm::RS256, Algorithm::ES256] {
             assert!(matches!(SigningKey::from_pkcs8(algorithm, &ed25519), Err(SigningError::Key(_))));
         }
@@ -331,7 +316,7 @@ mod tests {
 
     #[test]
     fn one_key_signs_on_many_threads_at_once() {
-        let key = Arc::new(SigningKey::generate(KeyKind::Rsa2048).unwrap());
+        let key = Arc::new(SigningKey::generate(Algorithm::RS256).unwrap());
         let keys: KeySet = [key.public().clone()].into_iter().collect();
         thread::scope(|scope| {
             for _ in 0..8 {
@@ -347,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_token_that_no_guard_would_look_at_is_not_signed() {
-        let key = SigningKey::generate(KeyKind::P256).unwrap();
+        let key = SigningKey::generate(Algorithm::ES256).unwrap();
         let claims = |length| json!({ "name": "x".repeat(length) });
         let longest = (1..LONGEST_TOKEN).rev().find_map(|length| key.sign(&claims(length)).ok()).unwrap();
         assert!((LONGEST_TOKEN - 4..=LONGEST_TOKEN).contains(&longest.len()));
@@ -356,10 +341,10 @@ mod tests {
 
     #[test]
     fn the_length_of_a_token_is_known_before_it_is_written() {
-        for kind in KINDS {
-            let key = SigningKey::generate(kind).unwrap();
+        for algorithm in ALGORITHMS {
+            let key = SigningKey::generate(algorithm).unwrap();
             let token = key.sign(&claims()).unwrap();
-            assert_eq!(token.len(), token.capacity(), "{kind:?}");
+            assert_eq!(token.len(), token.capacity(), "{algorithm:?}");
         }
     }
 }

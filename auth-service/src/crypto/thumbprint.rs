@@ -24,7 +24,9 @@ pub(super) fn thumbprint(material: &Material) -> Result<KeyId, InvalidIdentifier
 
 #[cfg(test)]
 mod tests {
-    use super::super::signing::{KeyKind, SigningKey};
+    use bailiwick_core::Algorithm;
+
+    use super::super::signing::SigningKey;
     use super::*;
 
     #[test]
@@ -46,12 +48,12 @@ mod tests {
 
     #[test]
     fn another_library_computes_the_same_thumbprint_for_every_kind_of_key() {
-        for kind in [KeyKind::Rsa2048, KeyKind::P256, KeyKind::Ed25519] {
-            let key = SigningKey::generate(kind).unwrap();
+        for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+            let key = SigningKey::generate(algorithm).unwrap();
             let jwk: jsonwebtoken::jwk::Jwk =
                 serde_json::from_value(serde_json::to_value(key.public()).unwrap()).unwrap();
             let thumbprint = jwk.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).unwrap();
-            assert_eq!(key.key_id().as_str(), thumbprint, "{kind:?}");
+            assert_eq!(key.key_id().as_str(), thumbprint, "{algorithm:?}");
         }
     }
 }

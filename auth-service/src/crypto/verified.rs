@@ -19,23 +19,23 @@ use super::secret::ClientSecret;
 /// each, so 63 MB at most.
 const MOST_VERIFIED: u64 = 262_144;
 
-/// A client, its stored hashes and the secret that it presented, as a MAC.
+/// A client, its stored hash and the secret that it presented, as a MAC.
 type Mac = [u8; 32];
 
 /// One hashing that several requests await.
 #[derive(Default)]
 struct Flight {
-    /// Which of the client's hashes the secret matches, once it is known.
-    matched: Arc<OnceCell<Option<usize>>>,
+    /// Whether the secret is right, once it is known.
+    matched: Arc<OnceCell<bool>>,
     /// The requests that await it.
     requests: usize,
 }
 
-/// The secrets that were verified. No entry ever grows old: the stored hashes are part of it, so
+/// The secrets that were verified. No entry ever grows old: the stored hash is part of it, so
 /// with another hash there is another entry. Only successes are kept; a failure always pays.
 pub(crate) struct VerifiedSecrets {
     key: hmac::Key,
-    verified: Cache<Mac, usize>,
+    verified: Cache<Mac, ()>,
     /// What is being hashed just now. Bounded by the requests in progress.
     flights: Mutex<HashMap<Mac, Flight>>,
 }
@@ -56,8 +56,8 @@ impl VerifiedSecrets {
         Ok(verified)
     }
 
-    /// Which of the `stored` hashes of `client_id` the presented secret matches, from memory or by
-    /// awaiting `hashing`. That is polled only where it is needed: requests that ask the same at
+    /// Whether the presented secret of `client_id` is the one of the `stored` hash, from memory or
+    /// by awaiting `hashing`. That is polled only where it is needed: requests that ask the same at
     /// the same time share the first one's, and where that one fails or goes away the next takes
     /// over with its own.
     ///
@@ -66,23 +66,23 @@ impl VerifiedSecrets {
     pub(crate) async fn verify<E>(
         &self,
         client_id: &str,
-        stored: &[StoredHash],
+        stored: Option<&StoredHash>,
         presented: &ClientSecret,
-        hashing: impl Future<Output = Result<Option<usize>, E>>,
-    ) -> Result<Option<usize>, E> {
+        hashing: impl Future<Output = Result<bool, E>>,
+    ) -> Result<bool, E> {
         let mac = self.mac(client_id, stored, presented);
-        if let Some(index) = self.verified.get(&mac) {
-            return Ok(Some(index));
+        if self.verified.contains_key(&mac) {
+            return Ok(true);
         }
         let flight = self.join(mac);
         let matched = flight.matched.get_or_try_init(|| async {
             // An earlier flight may have ended well between the look above and the joining.
-            if let Some(index) = self.verified.get(&mac) {
-                return Ok(Some(index));
+            if self.verified.contains_key(&mac) {
+                return Ok(true);
             }
             let matched = hashing.await?;
-            if let Some(index) = matched {
-                self.verified.insert(mac, index);
+            if matched {
+                self.verified.insert(mac, ());
             }
             Ok(matched)
         });
@@ -90,9 +90,9 @@ impl VerifiedSecrets {
     }
 
     /// Every part with its length, so that no two requests write the same message.
-    fn mac(&self, client_id: &str, stored: &[StoredHash], presented: &ClientSecret) -> Mac {
+    fn mac(&self, client_id: &str, stored: Option<&StoredHash>, presented: &ClientSecret) -> Mac {
         let mut context = hmac::Context::with_key(&self.key);
-        let texts = [client_id, presented.expose()].into_iter().chain(stored.iter().map(StoredHash::as_str));
+        let texts = [client_id, presented.expose()].into_iter().chain(stored.map(StoredHash::as_str));
         for text in texts {
             context.update(&(text.len() as u64).to_be_bytes());
             context.update(text.as_bytes());
@@ -120,7 +120,7 @@ impl VerifiedSecrets {
 struct Joined<'a> {
     to: &'a VerifiedSecrets,
     mac: Mac,
-    matched: Arc<OnceCell<Option<usize>>>,
+    matched: Arc<OnceCell<bool>>,
 }
 
 impl Drop for Joined<'_> {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     /// A hashing that counts how often it is really done.
-    async fn counted(count: &AtomicUsize, answer: Option<usize>) -> Result<Option<usize>, Infallible> {
+    async fn counted(count: &AtomicUsize, answer: bool) -> Result<bool, Infallible> {
         count.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
         Ok(answer)
@@ -169,9 +169,9 @@ mod tests {
     #[tokio::test]
     async fn a_secret_that_was_verified_is_not_hashed_again() {
         let (verified, secret, count) = (verified(), secret(), AtomicUsize::new(0));
-        let stored = [hash(&secret)];
+        let stored = hash(&secret);
         for _ in 0..3 {
-            assert_eq!(verified.verify("a", &stored, &secret, counted(&count, Some(0))).await, Ok(Some(0)));
+            assert_eq!(verified.verify("a", Some(&stored), &secret, counted(&count, true)).await, Ok(true));
         }
         assert_eq!(count.into_inner(), 1);
     }
@@ -180,7 +180,7 @@ mod tests {
     async fn a_wrong_secret_is_hashed_each_time() {
         let (verified, secret, count) = (verified(), secret(), AtomicUsize::new(0));
         for _ in 0..3 {
-            assert_eq!(verified.verify("a", &[], &secret, counted(&count, None)).await, Ok(None));
+            assert_eq!(verified.verify("a", None, &secret, counted(&count, false)).await, Ok(false));
         }
         assert_eq!(count.into_inner(), 3);
     }
@@ -191,14 +191,14 @@ mod tests {
         let (old, new) = (hash(&secret), hash(&secret));
         let another = self::secret();
         for (client_id, stored, secret) in [
-            ("a", vec![old.clone()], &secret),
-            ("a", vec![new.clone()], &secret),
-            ("a", vec![old.clone(), new], &secret),
-            ("b", vec![old.clone()], &secret),
-            ("a", vec![old], &another),
+            ("a", Some(&old), &secret),
+            ("a", Some(&new), &secret),
+            ("a", None, &secret),
+            ("b", Some(&old), &secret),
+            ("a", Some(&old), &another),
         ] {
-            let answer = verified.verify(client_id, &stored, secret, counted(&count, Some(0))).await;
-            assert_eq!(answer, Ok(Some(0)));
+            let answer = verified.verify(client_id, stored, secret, counted(&count, true)).await;
+            assert_eq!(answer, Ok(true));
         }
         assert_eq!(count.into_inner(), 5);
     }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn no_two_processes_make_the_same_mac() {
         let secret = secret();
-        assert_ne!(verified().mac("a", &[], &secret), verified().mac("a", &[], &secret));
+        assert_ne!(verified().mac("a", None, &secret), verified().mac("a", None, &secret));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -220,12 +220,12 @@ mod tests {
                 let (count, start) = (Arc::clone(&count), Arc::clone(&start));
                 tokio::spawn(async move {
                     start.wait().await;
-                    verified.verify("a", &[], &secret, counted(&count, Some(1))).await
+                    verified.verify("a", None, &secret, counted(&count, true)).await
                 })
             })
             .collect();
         for task in tasks {
-            assert_eq!(task.await.unwrap(), Ok(Some(1)));
+            assert_eq!(task.await.unwrap(), Ok(true));
         }
         assert_eq!(count.load(Ordering::SeqCst), 1);
         assert!(verified.flights().is_empty());
@@ -235,17 +235,17 @@ mod tests {
     async fn where_the_first_request_goes_away_the_next_takes_over() {
         let (verified, secret, count) = (verified(), secret(), AtomicUsize::new(0));
         let (_never, pending) = oneshot::channel::<()>();
-        let first = verified.verify("a", &[], &secret, async {
+        let first = verified.verify("a", None, &secret, async {
             let _ = pending.await;
-            Ok::<_, Infallible>(None)
+            Ok::<_, Infallible>(false)
         });
         let mut first = Box::pin(first);
-        let mut second = Box::pin(verified.verify("a", &[], &secret, counted(&count, Some(0))));
+        let mut second = Box::pin(verified.verify("a", None, &secret, counted(&count, true)));
         assert!(futures::poll!(&mut first).is_pending());
         assert!(futures::poll!(&mut second).is_pending());
         drop(first);
         assert_eq!(count.load(Ordering::SeqCst), 0);
-        assert_eq!(second.await, Ok(Some(0)));
+        assert_eq!(second.await, Ok(true));
         assert_eq!(count.load(Ordering::SeqCst), 1);
         assert!(verified.flights().is_empty());
     }
@@ -253,9 +253,9 @@ mod tests {
     #[tokio::test]
     async fn one_request_that_is_refused_refuses_no_other() {
         let (verified, secret, count) = (verified(), secret(), AtomicUsize::new(0));
-        let refused = verified.verify("a", &[], &secret, async { Err("busy") }).await;
+        let refused = verified.verify("a", None, &secret, async { Err("busy") }).await;
         assert_eq!(refused, Err("busy"));
-        assert_eq!(verified.verify("a", &[], &secret, counted(&count, Some(0))).await, Ok(Some(0)));
+        assert_eq!(verified.verify("a", None, &secret, counted(&count, true)).await, Ok(true));
         assert!(verified.flights().is_empty());
     }
 }

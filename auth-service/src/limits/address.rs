@@ -30,6 +30,16 @@ impl TrustedProxies {
     }
 }
 
+impl fmt::Display for TrustedProxies {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, network) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            write!(formatter, "{separator}{network}")?;
+        }
+        Ok(())
+    }
+}
+
 impl FromStr for TrustedProxies {
     type Err = NotANetwork;
 
