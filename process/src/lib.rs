@@ -1,1 +1,13 @@
-//! Placeholder
+//! What every Bailiwick process does alike: settings, secrets, logs, metrics, listeners, shutdown,
+//! and the rule for plain HTTP. Owns no setting of its own and knows no program; each program
+//! names its settings and calls what it needs.
+
+pub mod listener;
+pub mod logs;
+pub mod metrics;
+pub mod plain_http;
+pub mod secret;
+pub mod settings;
+pub mod shutdown;
+
+pub use secret::Secret;

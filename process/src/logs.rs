@@ -1,0 +1,84 @@
+//! Where a process tells what it does: JSON lines on standard output for services, plain text on
+//! standard error for commands. Owns the form; what is worth a line its caller decides.
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// Which records are written: a level (`info`), or directives such as `info,bailiwick_guard=debug`.
+/// Checked when it is parsed, so that a wrong one is an error of the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter(String);
+
+impl Filter {
+    /// What is written where nothing is set.
+    pub const DEFAULT: &'static str = "info";
+
+    fn to_env_filter(&self) -> EnvFilter {
+        EnvFilter::new(&self.0)
+    }
+}
+
+impl FromStr for Filter {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        EnvFilter::try_new(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// From now on every record is one JSON object on one line of standard output.
+///
+/// # Errors
+/// Where the process already has a subscriber.
+pub fn as_json_lines(filter: &Filter) -> Result<(), TryInitError> {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_env_filter(filter.to_env_filter())
+        .with_writer(io::stdout)
+        .finish()
+        .try_init()
+}
+
+/// From now on every record is a line for people on standard error, so that a command's result has
+/// standard output to itself.
+///
+/// # Errors
+/// Where the process already has a subscriber.
+pub fn as_text(filter: &Filter) -> Result<(), TryInitError> {
+    tracing_subscriber::fmt()
+        .with_target(false)
+        .without_time()
+        .with_env_filter(filter.to_env_filter())
+        .with_writer(io::stderr)
+        .finish()
+        .try_init()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_level_or_directives_and_nothing_else() {
+        for right in ["info", "warn", "info,bailiwick_guard=debug", "off"] {
+            assert_eq!(right.parse::<Filter>().map(|filter| filter.to_string()).ok(), Some(right.to_owned()));
+        }
+        for wrong in ["a=b=c", "info,x=loudest", "[{"] {
+            assert!(wrong.parse::<Filter>().is_err(), "{wrong}");
+        }
+    }
+}
