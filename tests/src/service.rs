@@ -41,7 +41,7 @@ impl Service {
             let port = free_port();
             match Self::start_on(name, port, command(port)) {
                 Ok(service) => return service,
-                Err(log) if log.contains("in use") => failure = log,
+                Err(log) if log.contains("is taken") => failure = log,
                 Err(log) => panic!("{name} did not start:\n{log}"),
             }
         }
