@@ -1,1 +1,86 @@
-//! Placeholder
+//! Per-tool authorization in front of any MCP server that speaks streamable HTTP.
+//!
+//! A server names its tools; the guard lets a request through only where the caller's access token
+//! (RFC 9068) opens the tool that is called, lists only what may be called, and else answers as OAuth
+//! and MCP ask: where to get a token, and for which scope.
+//!
+//! ```
+//! # use bailiwick_guard::{Guard, Principal};
+//! # use rmcp::handler::server::{router::tool::ToolRouter, tool::Extension};
+//! # use rmcp::{ServerHandler, tool, tool_handler, tool_router};
+//! # use tower::ServiceExt as _;
+//! # #[derive(Clone)]
+//! # struct Greeter { router: ToolRouter<Self> }
+//! #[tool_router]
+//! impl Greeter {
+//!     #[tool(description = "Greets the caller", annotations(read_only_hint = true))]
+//!     fn greet(&self, Extension(parts): Extension<http::request::Parts>) -> String {
+//!         parts.extensions.get::<Principal>().map(|caller| format!("Hello, {}", caller.subject())).unwrap_or_default()
+//!     }
+//! }
+//! # #[tool_handler(router = self.router)]
+//! # impl ServerHandler for Greeter {}
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let greeter = Greeter { router: Greeter::tool_router() };
+//! let guard = Guard::builder("http://localhost:9000/mcp".parse()?, "http://localhost:8000".parse()?, "greeter".parse()?)
+//!     .tools(Greeter::tool_router().list_all())
+//!     .build()?;
+//! tokio::spawn(guard.run());
+//! let app = guard.protect(move || Ok(greeter.clone())); // an axum::Router, for axum::serve
+//! # let request = http::Request::post("/mcp").header("host", "localhost:9000").body(axum::body::Body::empty())?;
+//! # let answer = app.oneshot(request).await?;
+//! # assert_eq!(answer.status(), 401);
+//! # assert_eq!(
+//! #     answer.headers()["www-authenticate"],
+//! #     r#"Bearer resource_metadata="http://localhost:9000/.well-known/oauth-protected-resource/mcp", scope="greeter:read""#
+//! # );
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It knows one issuer and one resource, and nothing of what the tools do. The order of its checks:
+//! Host, Origin, token, size, JSON, decision; then the server.
+
+mod answer;
+mod answer_filter;
+mod authentication;
+mod authorization;
+mod bearer;
+mod builder;
+mod challenge;
+mod discovery;
+mod event_stream;
+mod expiry;
+mod fetch;
+mod guard;
+mod host;
+mod keys;
+mod layer;
+mod listing;
+mod manifest;
+mod message;
+mod metadata;
+mod method;
+mod origin;
+mod principal;
+mod record;
+mod refusal;
+mod session;
+mod verified;
+
+pub use bailiwick_core::{Claims, ClientId, Clock, Issuer, ResourceUri, RoleName, Scope, ScopeSet, ServerName};
+pub use bailiwick_core::{TokenId, Tool, ToolKind, ToolName, Tools, UnixSeconds};
+pub use builder::{GuardBuilder, GuardError};
+pub use guard::Guard;
+pub use layer::{GuardLayer, GuardService};
+pub use manifest::ToolProblem;
+pub use method::MethodRule;
+pub use principal::Principal;
+
+/// The largest request body, in bytes. A larger one is answered with 413.
+pub const LARGEST_BODY: usize = 1024 * 1024;
+
+/// The largest list of tools, or event on a stream that may hold one, that is read, in bytes. The
+/// server's own answers, so not an attacker's to choose.
+pub const LARGEST_ANSWER: usize = 16 * 1024 * 1024;

@@ -1,0 +1,156 @@
+//! What a refusal looks like over HTTP. Owns status, headers and bodies; the reasons are
+//! [`crate::refusal`]'s.
+
+use axum::body::Body;
+use bailiwick_core::Scope;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::LARGEST_BODY;
+use crate::challenge::Challenges;
+use crate::message::{NotAMessage, RequestId};
+use crate::refusal::Refusal;
+
+/// When a client that met a guard without keys should come back, in seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// JSON-RPC 2.0 section 5.1.
+const PARSE_ERROR: i32 = -32700;
+/// JSON-RPC 2.0 section 5.1.
+const INVALID_REQUEST: i32 = -32600;
+/// JSON-RPC 2.0 section 5.1.
+const METHOD_NOT_FOUND: i32 = -32601;
+/// JSON-RPC 2.0 section 5.1; MCP, server/tools, names it for an unknown tool.
+const INVALID_PARAMS: i32 = -32602;
+
+/// The first protocol version whose errors carry an HTTP status of their own.
+const MODERN: &str = "2026-07-28";
+
+/// Whether a request belongs to the 2026-07-28 era of the protocol, by its version header.
+pub(crate) fn is_modern(headers: &HeaderMap) -> bool {
+    let version = headers.get("mcp-protocol-version").and_then(|value| value.to_str().ok());
+    version.is_some_and(|version| version.len() == MODERN.len() && version >= MODERN)
+}
+
+/// What an answer depends on beside the refusal itself.
+pub(crate) struct Asked<'a> {
+    /// The challenges of the resource.
+    pub(crate) challenges: &'a Challenges,
+    /// The scope that a 401 asks for.
+    pub(crate) hinted_scope: Scope,
+    /// Whether the request is of the 2026-07-28 era.
+    pub(crate) modern: bool,
+}
+
+/// The answer to a refused request.
+pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
+    use StatusCode as S;
+    match refusal {
+        Refusal::HostMissing => {
+            rpc(S::BAD_REQUEST, None, INVALID_REQUEST, "the request needs one readable Host header")
+        }
+        Refusal::HostForeign => rpc(S::FORBIDDEN, None, INVALID_REQUEST, "this server does not answer to that Host"),
+        Refusal::OriginForeign => rpc(S::FORBIDDEN, None, INVALID_REQUEST, "this server does not accept that Origin"),
+        Refusal::HttpMethod => {
+            let answer = rpc(S::METHOD_NOT_ALLOWED, None, INVALID_REQUEST, "MCP uses POST, GET and DELETE");
+            with(answer, ALLOW, HeaderValue::from_static("POST, GET, DELETE"))
+        }
+        Refusal::UnknownSession => rpc(S::NOT_FOUND, None, INVALID_REQUEST, "session not found: initialize a new one"),
+        Refusal::TooLarge => {
+            rpc(S::PAYLOAD_TOO_LARGE, None, INVALID_REQUEST, &format!("the body has more than {LARGEST_BODY} bytes"))
+        }
+        Refusal::BodyUnread => rpc(S::BAD_REQUEST, None, INVALID_REQUEST, "the body broke off"),
+        Refusal::NotAMessage(why) => not_a_message(why),
+        Refusal::Undeclared(id) => {
+            let status = if asked.modern { S::NOT_FOUND } else { status_of_error(id.as_ref()) };
+            rpc(status, id, METHOD_NOT_FOUND, "method not found")
+        }
+        Refusal::NoToolName(id) => {
+            rpc(status_of_error(id.as_ref()), id, INVALID_PARAMS, "tools/call needs params.name, a string")
+        }
+        Refusal::UnknownTool(id) => rpc(status_of_error(id.as_ref()), id, INVALID_PARAMS, "tool not found"),
+        Refusal::NoToken | Refusal::InvalidRequest(_) | Refusal::InvalidToken(_) | Refusal::InsufficientScope(_) => {
+            challenged(&refusal, asked)
+        }
+        Refusal::KeysUnavailable => {
+            let description = "the keys of the token service cannot be had just now: try again";
+            let answer = oauth(
+                S::SERVICE_UNAVAILABLE,
+                &json!({ "error": "temporarily_unavailable", "error_description": description }),
+            );
+            with(answer, RETRY_AFTER, RETRY_AFTER_SECONDS)
+        }
+    }
+}
+
+fn not_a_message(why: NotAMessage) -> Response<Body> {
+    let (code, message) = match why {
+        NotAMessage::NotJson => (PARSE_ERROR, "the body is not JSON"),
+        NotAMessage::Batch => (INVALID_REQUEST, "batches are not accepted: send one message per request"),
+        NotAMessage::NotJsonRpc => (INVALID_REQUEST, "the body is not one JSON-RPC 2.0 message with each member once"),
+    };
+    rpc(StatusCode::BAD_REQUEST, None, code, message)
+}
+
+/// Requests are answered with 200 and the error inside; a notification that is refused has no answer
+/// inside HTTP's, so that HTTP's own says it.
+fn status_of_error(id: Option<&RequestId>) -> StatusCode {
+    if id.is_some() { StatusCode::OK } else { StatusCode::BAD_REQUEST }
+}
+
+fn challenged(refusal: &Refusal, asked: &Asked<'_>) -> Response<Body> {
+    let Asked { challenges, hinted_scope, .. } = asked;
+    let (status, challenge, body) = match refusal {
+        Refusal::InvalidRequest(description) => (
+            StatusCode::BAD_REQUEST,
+            challenges.invalid_request(description),
+            json!({ "error": "invalid_request", "error_description": description }),
+        ),
+        Refusal::InvalidToken(error) => (
+            StatusCode::UNAUTHORIZED,
+            challenges.invalid_token(error, hinted_scope),
+            json!({ "error": "invalid_token", "error_description": error.to_string() }),
+        ),
+        Refusal::InsufficientScope(needed) => (
+            StatusCode::FORBIDDEN,
+            challenges.insufficient_scope(needed),
+            json!({
+                "error": "insufficient_scope",
+                "error_description": "the token does not allow this: ask the token service for the scope",
+                "scope": needed.to_string(),
+            }),
+        ),
+        _ => (
+            StatusCode::UNAUTHORIZED,
+            challenges.no_token(hinted_scope),
+            json!({ "error_description": "a bearer token is needed: WWW-Authenticate says where to get it" }),
+        ),
+    };
+    with(oauth(status, &body), WWW_AUTHENTICATE, challenge)
+}
+
+/// An answer of OAuth: JSON that nobody keeps.
+fn oauth(status: StatusCode, body: &Value) -> Response<Body> {
+    with(json_response(status, body), CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
+/// A JSON-RPC error; without `id` where no request is answered.
+pub(crate) fn rpc(status: StatusCode, id: Option<RequestId>, code: i32, message: &str) -> Response<Body> {
+    let mut body = json!({ "jsonrpc": "2.0", "error": { "code": code, "message": message } });
+    if let (Some(members), Some(id)) = (body.as_object_mut(), id) {
+        members.insert("id".to_owned(), id.into());
+    }
+    json_response(status, &body)
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut answer = Response::new(Body::from(body.to_string()));
+    *answer.status_mut() = status;
+    with(answer, CONTENT_TYPE, HeaderValue::from_static("application/json"))
+}
+
+fn with(mut answer: Response<Body>, name: HeaderName, value: HeaderValue) -> Response<Body> {
+    answer.headers_mut().insert(name, value);
+    answer
+}

@@ -1,0 +1,116 @@
+//! Finds the access token in a request (RFC 6750 section 2.1): in the `Authorization` header and
+//! nowhere else. Never looks inside the token.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use url::form_urlencoded;
+
+use crate::refusal::Refusal;
+
+/// The token that the request presents.
+///
+/// # Errors
+/// [`Refusal::NoToken`] without credentials or with those of another scheme;
+/// [`Refusal::InvalidRequest`] for a token in the query, two headers or a malformed one.
+pub(crate) fn token(parts: &Parts) -> Result<&str, Refusal> {
+    if query_has_token(parts.uri.query().unwrap_or_default()) {
+        return Err(Refusal::InvalidRequest("the access token belongs in the Authorization header, never in the URL"));
+    }
+    let credentials = only_authorization(&parts.headers)?.ok_or(Refusal::NoToken)?;
+    let (scheme, token) = credentials.split_once(' ').unwrap_or((credentials, ""));
+    if scheme.is_empty() {
+        return Err(Refusal::InvalidRequest("the Authorization header is empty"));
+    }
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(Refusal::NoToken);
+    }
+    let token = token.trim_start_matches(' ');
+    if is_token68(token) {
+        Ok(token)
+    } else {
+        Err(Refusal::InvalidRequest("the Authorization header is not of the form: Bearer <token>"))
+    }
+}
+
+/// Whether a query names `access_token`, however it is percent-encoded.
+fn query_has_token(query: &str) -> bool {
+    !query.is_empty() && form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
+}
+
+fn only_authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Refusal::InvalidRequest("there is more than one Authorization header"));
+    }
+    let text = first.map(|value| value.to_str()).transpose();
+    text.map_err(|_| Refusal::InvalidRequest("the Authorization header holds other than visible ASCII characters"))
+}
+
+/// The `token68` of RFC 9110 section 11.2: at least one character, `=` at the end only.
+fn is_token68(text: &str) -> bool {
+    let letters = text.trim_end_matches('=');
+    !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn found(uri: &str, headers: &[&[u8]]) -> Result<String, &'static str> {
+        let mut request = Request::builder().uri(uri);
+        for header in headers {
+            request = request.header(AUTHORIZATION, *header);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        token(&parts).map(str::to_owned).map_err(|refusal| match refusal {
+            Refusal::NoToken => "none",
+            Refusal::InvalidRequest(_) => "malformed",
+            _ => "another refusal",
+        })
+    }
+
+    #[test]
+    fn the_scheme_is_read_without_regard_to_case_and_the_token_as_it_is() {
+        for header in ["Bearer aB.c-_~+/==", "bearer aB.c-_~+/==", "BEARER   aB.c-_~+/=="] {
+            assert_eq!(found("/mcp", &[header.as_bytes()]), Ok("aB.c-_~+/==".to_owned()), "{header}");
+        }
+    }
+
+    #[test]
+    fn no_credentials_and_another_scheme_are_no_token() {
+        assert_eq!(found("/mcp", &[]), Err("none"));
+        for header in ["Basic dXNlcjpwYXNz", "DPoP abc", "Bearerabc", "Bearer,abc"] {
+            assert_eq!(found("/mcp", &[header.as_bytes()]), Err("none"), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_header_is_named_as_one() {
+        let wrong: [&[u8]; 9] = [
+            b"",
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer a b",
+            b"Bearer a,Bearer b",
+            b"Bearer =",
+            b"Bearer a=b",
+            b"Bearer \"a\"",
+            b"Bearer \xc3\xa9",
+        ];
+        for header in wrong {
+            assert_eq!(found("/mcp", &[header]), Err("malformed"), "{}", String::from_utf8_lossy(header));
+        }
+        assert_eq!(found("/mcp", &[b"Bearer a", b"Bearer a"]), Err("malformed"));
+    }
+
+    #[test]
+    fn a_token_in_the_query_is_refused_even_beside_a_good_header() {
+        for uri in ["/mcp?access_token=a", "/mcp?x=1&access_token=", "/mcp?access%5Ftoken=a", "/mcp?access_token"] {
+            assert_eq!(found(uri, &[b"Bearer a"]), Err("malformed"), "{uri}");
+        }
+        assert_eq!(found("/mcp?x=access_token", &[b"Bearer a"]), Ok("a".to_owned()));
+    }
+}

@@ -1,0 +1,156 @@
+//! Builds a guard. Owns what must be said before it can be one, and naming everything that is wrong.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, UnixSeconds};
+use prometheus_client::registry::Registry;
+
+use crate::challenge::Challenges;
+use crate::fetch;
+use crate::guard::{Guard, Parts};
+use crate::host::Hosts;
+use crate::keys::KeyStore;
+use crate::manifest::{self, ToolProblem};
+use crate::method::{MethodRule, Methods};
+use crate::origin::Origins;
+use crate::record::Recorder;
+use crate::session::Sessions;
+use crate::verified::VerifiedTokens;
+
+/// Why a guard was not built.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// Tools that are undeclared, badly named or doubled: all of them.
+    #[error("{}", joined(.0))]
+    Tools(Vec<ToolProblem>),
+    /// A method whose rule is fixed, or no method at all.
+    #[error("method {0:?} cannot be declared: the guard's own rule for it stands")]
+    Method(String),
+    /// Not a host.
+    #[error("{0:?} is not an allowed host: write host or host:port")]
+    Host(String),
+    /// Not an origin.
+    #[error("{0:?} is not an allowed origin: write scheme://host or scheme://host:port")]
+    Origin(String),
+    /// A resource with a query, which no metadata address can be made for.
+    #[error("the resource {0} has a query: leave it out")]
+    Resource(ResourceUri),
+    /// The HTTP client, in most cases because the system has no TLS certificates.
+    #[error("the client that fetches the token service's keys cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+fn joined(problems: &[ToolProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What a guard is made of; see [`Guard::builder`].
+#[must_use = "nothing is guarded until it is built"]
+pub struct GuardBuilder<'a> {
+    resource: ResourceUri,
+    issuer: Issuer,
+    server: ServerName,
+    title: String,
+    tools: Vec<rmcp::model::Tool>,
+    methods: Vec<(String, MethodRule)>,
+    hosts: Vec<String>,
+    origins: Vec<String>,
+    clock: Arc<dyn Clock>,
+    registry: Option<&'a mut Registry>,
+}
+
+impl<'a> GuardBuilder<'a> {
+    pub(crate) fn new(resource: ResourceUri, issuer: Issuer, server: ServerName) -> Self {
+        Self {
+            resource,
+            issuer,
+            server,
+            title: String::new(),
+            tools: Vec::new(),
+            methods: Vec::new(),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            clock: Arc::new(|| UnixSeconds::from(SystemTime::now())),
+            registry: None,
+        }
+    }
+
+    /// What people are shown as the server's name: `resource_name` in its metadata.
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// The server's tools. Each says by its annotation `readOnlyHint` whether it only reads.
+    pub fn tools(mut self, tools: impl IntoIterator<Item = rmcp::model::Tool>) -> Self {
+        self.tools.extend(tools);
+        self
+    }
+
+    /// Declares a method that is else refused, or a finer scope for one of `prompts/…`, `resources/…`
+    /// and `completion/complete`.
+    pub fn allow_method(mut self, method: impl Into<String>, rule: MethodRule) -> Self {
+        self.methods.push((method.into(), rule));
+        self
+    }
+
+    /// Hosts that requests may be for beside the resource's own: `host` or `host:port`. Without a
+    /// port the scheme's default is meant.
+    pub fn allowed_hosts(mut self, hosts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.hosts.extend(hosts.into_iter().map(Into::into));
+        self
+    }
+
+    /// Origins whose pages may call beside the resource's own: `scheme://host` or `scheme://host:port`.
+    pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.origins.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
+    /// Where the present comes from; the system's clock unless said otherwise.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Counts the decisions in `registry`.
+    pub fn metrics(mut self, registry: &'a mut Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// The guard. It fetches nothing yet: [`Guard::run`] does.
+    pub fn build(self) -> Result<Guard, GuardError> {
+        if self.resource.as_str().contains('?') {
+            return Err(GuardError::Resource(self.resource));
+        }
+        let tools = manifest::read(self.server.clone(), self.tools).map_err(GuardError::Tools)?;
+        let mut methods = Methods::new(self.server.clone());
+        self.methods
+            .into_iter()
+            .try_for_each(|(method, rule)| methods.declare(method, rule))
+            .map_err(GuardError::Method)?;
+        let mut hosts = Hosts::of(&self.resource);
+        self.hosts.into_iter().try_for_each(|host| hosts.allow(host)).map_err(GuardError::Host)?;
+        let mut origins = Origins::of(&self.resource);
+        self.origins.into_iter().try_for_each(|origin| origins.allow(origin)).map_err(GuardError::Origin)?;
+        let client = fetch::client(&self.issuer)?;
+        let keys = KeyStore::new(self.issuer.clone(), client, Arc::clone(&self.clock));
+        Ok(Guard::new(Parts {
+            challenges: Challenges::new(&self.resource),
+            recorder: Recorder::new(self.server, self.registry),
+            keys: Arc::new(keys),
+            verified: VerifiedTokens::new(),
+            sessions: Sessions::new(),
+            resource: self.resource,
+            issuer: self.issuer,
+            title: self.title,
+            clock: self.clock,
+            tools,
+            methods,
+            hosts,
+            origins,
+        }))
+    }
+}

@@ -1,0 +1,159 @@
+//! The guard itself: what it is made of, and the ways to put it in front of a server. Owns no rule of
+//! its own; each lives in its module.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use axum::Router;
+use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, Tools};
+use rmcp::ServerHandler;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tower::Layer;
+
+use crate::builder::GuardBuilder;
+use crate::challenge::Challenges;
+use crate::host::Hosts;
+use crate::keys::KeyStore;
+use crate::layer::{GuardLayer, SessionPolicy};
+use crate::method::Methods;
+use crate::origin::Origins;
+use crate::record::Recorder;
+use crate::session::Sessions;
+use crate::verified::VerifiedTokens;
+use crate::{LARGEST_BODY, metadata};
+
+/// What a guard is made of.
+pub(crate) struct Parts {
+    pub(crate) resource: ResourceUri,
+    pub(crate) issuer: Issuer,
+    pub(crate) title: String,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tools: Tools,
+    pub(crate) methods: Methods,
+    pub(crate) hosts: Hosts,
+    pub(crate) origins: Origins,
+    pub(crate) challenges: Challenges,
+    pub(crate) recorder: Recorder,
+    pub(crate) keys: Arc<KeyStore>,
+    pub(crate) verified: VerifiedTokens,
+    pub(crate) sessions: Sessions,
+}
+
+/// Stands in front of one MCP server: only what a token allows goes through. Cheap to clone; all
+/// clones are the same guard.
+#[derive(Clone)]
+pub struct Guard(Arc<Parts>);
+
+impl Guard {
+    /// What a start-up line says while no revocation feed is heard.
+    pub const NO_REVOCATION_FEED: &'static str = "no revocation feed is heard; tokens live until exp";
+
+    /// Begins a guard for `resource`, whose tokens come from `issuer` and whose scopes begin with
+    /// `server`.
+    pub fn builder<'a>(resource: ResourceUri, issuer: Issuer, server: ServerName) -> GuardBuilder<'a> {
+        GuardBuilder::new(resource, issuer, server)
+    }
+
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    /// The layer for any MCP service over HTTP, with sessions or without. A request that names a
+    /// session is refused unless its own caller opened that session through this guard; those that a
+    /// server restores from elsewhere must be opened anew.
+    #[must_use]
+    pub fn layer(&self) -> GuardLayer {
+        GuardLayer::new(self.clone(), SessionPolicy::Bound)
+    }
+
+    /// A whole guarded server without sessions: the MCP endpoint at the resource's path and the
+    /// metadata routes. `factory` makes a handler per request, so it should do little more than clone.
+    pub fn protect<H, F>(&self, factory: F) -> Router
+    where
+        H: ServerHandler + Send + 'static,
+        F: Fn() -> Result<H, std::io::Error> + Send + Sync + 'static,
+    {
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .with_allowed_hosts(self.0.hosts.iter())
+            .with_allowed_origins(self.0.origins.with_ports())
+            .enforce_origin_validation()
+            .with_max_request_body_bytes(LARGEST_BODY);
+        let service = StreamableHttpService::new(factory, Arc::new(NeverSessionManager::default()), config);
+        let guarded = GuardLayer::new(self.clone(), SessionPolicy::None).layer(service);
+        Router::new().route_service(self.0.resource.path(), guarded).merge(self.metadata_routes())
+    }
+
+    /// The routes of the protected resource metadata (RFC 9728), open to everybody.
+    pub fn metadata_routes(&self) -> Router {
+        let Parts { resource, issuer, methods, title, .. } = self.parts();
+        metadata::routes(resource, &metadata::document(resource, issuer, methods.read_scope(), title))
+    }
+
+    /// Keeps the issuer's keys fresh for as long as it is polled; it never ends. Without it, keys are
+    /// fetched when a request needs them.
+    pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
+        let random = || {
+            let mut byte = [0];
+            // Without randomness the pauses are merely not spread.
+            let _ = rand::fill(&mut byte);
+            byte[0]
+        };
+        Arc::clone(&self.0.keys).keep_fresh(random)
+    }
+
+    /// Whether tokens can be verified: there are keys, and they are not older than an hour.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.keys.usable().is_some()
+    }
+
+    /// Waits until [`Guard::is_ready`]. Something must run [`Guard::run`] meanwhile.
+    pub async fn ready(&self) {
+        self.0.keys.wait_until_usable().await;
+    }
+
+    /// Whether revocations are heard of before a token's `exp`: not yet, whatever the settings.
+    #[must_use]
+    pub fn hears_revocations(&self) -> bool {
+        false
+    }
+
+    /// The tools as the server declares them.
+    #[must_use]
+    pub fn manifest(&self) -> &Tools {
+        &self.0.tools
+    }
+
+    /// The guarded resource.
+    #[must_use]
+    pub fn resource(&self) -> &ResourceUri {
+        &self.0.resource
+    }
+
+    /// The only issuer whose tokens are accepted.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.0.issuer
+    }
+
+    /// What people are shown as the server's name.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.0.title
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { resource, issuer, .. } = self.parts();
+        formatter.debug_struct("Guard").field("resource", resource).field("issuer", issuer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! The tower layer: the order of the checks, and what becomes of a request and of its answer. Owns
+//! the order; each check lives in its module.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
+use http::request::Parts as RequestParts;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tower::{BoxError, Layer, Service};
+
+use crate::answer::{self, Asked};
+use crate::answer_filter::{self, Shown};
+use crate::authentication::authenticate;
+use crate::authorization::authorize;
+use crate::guard::Guard;
+use crate::message::Message;
+use crate::principal::Principal;
+use crate::record::Subject;
+use crate::refusal::Refusal;
+use crate::session::SESSION_ID;
+use crate::{LARGEST_BODY, bearer, challenge, expiry, origin};
+
+/// What becomes of `Mcp-Session-Id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionPolicy {
+    /// The server keeps no sessions: the header is ignored, as the protocol says.
+    None,
+    /// A session belongs to whoever opened it.
+    Bound,
+}
+
+/// Puts a [`Guard`] in front of a service; see [`Guard::layer`].
+#[derive(Clone, Debug)]
+pub struct GuardLayer {
+    guard: Guard,
+    sessions: SessionPolicy,
+}
+
+impl GuardLayer {
+    pub(crate) fn new(guard: Guard, sessions: SessionPolicy) -> Self {
+        Self { guard, sessions }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = GuardService<S>;
+
+    fn layer(&self, inner: S) -> GuardService<S> {
+        GuardService { layer: self.clone(), inner }
+    }
+}
+
+/// A service with a [`Guard`] in front of it.
+#[derive(Clone, Debug)]
+pub struct GuardService<S> {
+    layer: GuardLayer,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for GuardService<S>
+where
+    S: Service<Request<Body>, Response = Response<R>, Future: Send> + Clone + Send + 'static,
+    B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    R: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The service that was found ready is the one to call; its clone takes its place.
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        let layer = self.layer.clone();
+        Box::pin(async move { layer.handle(inner, request).await })
+    }
+}
+
+impl GuardLayer {
+    async fn handle<S, B, R>(&self, inner: S, request: Request<B>) -> Result<Response<Body>, S::Error>
+    where
+        S: Service<Request<Body>, Response = Response<R>>,
+        B: http_body::Body<Error: Into<BoxError>>,
+        R: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let guard = self.guard.parts();
+        let (parts, body) = request.into_parts();
+        let mut subject = Subject::begin();
+        let page = match guard.hosts.check(&parts).and_then(|()| guard.origins.check(&parts.headers)) {
+            Ok(page) => page,
+            Err(refusal) => return Ok(self.refuse(refusal, &parts, &subject)),
+        };
+        let mut answer = if origin::is_preflight(&parts) {
+            origin::preflight_answer(&parts.headers)
+        } else {
+            match self.check(&parts, body, &mut subject).await {
+                Ok((principal, body)) => {
+                    guard.recorder.allowed(&subject);
+                    self.forward(inner, Request::from_parts(parts, body), principal, &subject.method).await?
+                }
+                Err(refusal) => self.refuse(refusal, &parts, &subject),
+            }
+        };
+        if let Some(page) = page {
+            origin::share_with(page, &mut answer);
+        }
+        Ok(answer)
+    }
+
+    /// Token, size, JSON, decision: the caller and the body that goes on to the server.
+    async fn check<B>(&self, parts: &RequestParts, body: B, subject: &mut Subject) -> Result<(Principal, Body), Refusal>
+    where
+        B: http_body::Body<Error: Into<BoxError>>,
+    {
+        let guard = self.guard.parts();
+        let principal = authenticate(guard, bearer::token(parts)?).await?;
+        subject.principal = Some(principal.clone());
+        subject.method = match parts.method {
+            Method::POST => "none".into(),
+            Method::GET => "GET".into(),
+            Method::DELETE => "DELETE".into(),
+            _ => return Err(Refusal::HttpMethod),
+        };
+        if self.sessions == SessionPolicy::Bound && !answer::is_modern(&parts.headers) {
+            guard.sessions.check(&parts.headers, &principal)?;
+        }
+        if parts.method != Method::POST {
+            return Ok((principal, Body::empty()));
+        }
+        let body = whole(body).await?;
+        let message = Message::read(&body).map_err(Refusal::NotAMessage)?;
+        authorize(guard, &principal, message, subject)?;
+        Ok((principal, Body::from(body)))
+    }
+
+    /// Asks the server, and sees to what its answer shows and how long it may stay open.
+    async fn forward<S, R>(
+        &self,
+        mut inner: S,
+        mut request: Request<Body>,
+        principal: Principal,
+        method: &str,
+    ) -> Result<Response<Body>, S::Error>
+    where
+        S: Service<Request<Body>, Response = Response<R>>,
+        R: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let guard = self.guard.parts();
+        let shown = Shown::to(method);
+        self.prepare(&mut request, principal.clone(), shown);
+        let mut answer = inner.call(request).await?.map(Body::new);
+        if self.sessions == SessionPolicy::Bound {
+            guard.sessions.bind(answer.headers(), &principal);
+        }
+        if shown != Shown::Everything {
+            answer = answer_filter::filter(answer, shown, &self.guard, &principal).await;
+        }
+        if answer_filter::is_event_stream(answer.headers()) {
+            let clock = Arc::clone(&guard.clock);
+            answer = answer.map(|body| expiry::until(principal.expires_at(), clock, body));
+        }
+        Ok(answer)
+    }
+
+    /// The request as the server sees it: with its caller, and without the token, which is nobody
+    /// else's to read or pass on (MCP, authorization: token passthrough).
+    fn prepare(&self, request: &mut Request<Body>, principal: Principal, shown: Shown) {
+        let modern = answer::is_modern(request.headers());
+        let headers = request.headers_mut();
+        headers.remove(AUTHORIZATION);
+        if self.sessions == SessionPolicy::None || modern {
+            headers.remove(SESSION_ID);
+        }
+        if shown != Shown::Everything {
+            headers.remove(ACCEPT_ENCODING);
+        }
+        request.extensions_mut().insert(principal);
+    }
+
+    fn refuse(&self, refusal: Refusal, parts: &RequestParts, subject: &Subject) -> Response<Body> {
+        let guard = self.guard.parts();
+        guard.recorder.denied(subject, &refusal);
+        let asked = Asked {
+            challenges: &guard.challenges,
+            hinted_scope: challenge::hinted_scope(&parts.headers, &guard.tools, guard.methods.read_scope()),
+            modern: answer::is_modern(&parts.headers),
+        };
+        answer::refused(refusal, &asked)
+    }
+}
+
+/// The whole body, of at most [`LARGEST_BODY`] bytes.
+async fn whole<B: http_body::Body<Error: Into<BoxError>>>(body: B) -> Result<Bytes, Refusal> {
+    let most = u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX);
+    if body.size_hint().lower() > most {
+        return Err(Refusal::TooLarge);
+    }
+    match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        Err(_) => Err(Refusal::BodyUnread),
+    }
+}

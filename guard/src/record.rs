@@ -1,0 +1,132 @@
+//! The record of each decision: one log line and one count, from the same words. Owns their form;
+//! never sees a token.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Instant;
+
+use bailiwick_core::{InvalidToken, Scope, ServerName, ToolName};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use crate::principal::Principal;
+use crate::refusal::Refusal;
+
+/// What one request was about, as far as it has been read.
+pub(crate) struct Subject {
+    began: Instant,
+    /// The method; `none` until the body is read.
+    pub(crate) method: Cow<'static, str>,
+    /// The tool that is called.
+    pub(crate) tool: ToolLabel,
+    /// The caller.
+    pub(crate) principal: Option<Principal>,
+}
+
+impl Subject {
+    /// Nothing is known yet; the clock of the duration starts.
+    pub(crate) fn begin() -> Self {
+        Self { began: Instant::now(), method: Cow::Borrowed("none"), tool: ToolLabel::None, principal: None }
+    }
+}
+
+/// A tool in records: of those that the server has, and no caller's invention.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ToolLabel {
+    /// No tool is called.
+    None,
+    /// A tool that the server does not have.
+    Other,
+    /// A tool of the server.
+    Known(ToolName),
+}
+
+impl ToolLabel {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::None => "none",
+            Self::Other => "other",
+            Self::Known(name) => name.as_str(),
+        }
+    }
+}
+
+impl EncodeLabelValue for ToolLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.as_str().encode(encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    method: Cow<'static, str>,
+    tool: ToolLabel,
+    decision: &'static str,
+    reason: &'static str,
+}
+
+/// Writes the records of one server.
+pub(crate) struct Recorder {
+    server: ServerName,
+    decisions: Family<Labels, Counter>,
+}
+
+impl Recorder {
+    /// A recorder whose counts are in `registry`, if one is given, as
+    /// `bailiwick_guard_decisions_total{server, method, tool, decision, reason}`.
+    pub(crate) fn new(server: ServerName, registry: Option<&mut Registry>) -> Self {
+        let decisions = Family::default();
+        if let Some(registry) = registry {
+            registry.sub_registry_with_label(("server".into(), server.to_string().into())).register(
+                "bailiwick_guard_decisions",
+                "Requests that the guard allowed or denied",
+                decisions.clone(),
+            );
+        }
+        Self { server, decisions }
+    }
+
+    /// Records that the request goes on to the server.
+    pub(crate) fn allowed(&self, subject: &Subject) {
+        self.write(subject, "allow", "allowed", None, None);
+    }
+
+    /// Records that it does not, and the full reason.
+    pub(crate) fn denied(&self, subject: &Subject, refusal: &Refusal) {
+        let (detail, needed) = match refusal {
+            Refusal::InvalidToken(error) => (Some(error), None),
+            Refusal::InsufficientScope(needed) => (None, Some(needed)),
+            _ => (None, None),
+        };
+        self.write(subject, "deny", refusal.reason(), detail, needed);
+    }
+
+    fn write(
+        &self,
+        subject: &Subject,
+        decision: &'static str,
+        reason: &'static str,
+        detail: Option<&InvalidToken>,
+        needed: Option<&Scope>,
+    ) {
+        let labels = Labels { method: subject.method.clone(), tool: subject.tool.clone(), decision, reason };
+        self.decisions.get_or_create(&labels).inc();
+        let principal = subject.principal.as_ref();
+        tracing::info!(
+            target: "bailiwick_guard::decision",
+            decision,
+            reason,
+            server = self.server.as_str(),
+            method = &*subject.method,
+            tool = subject.tool.as_str(),
+            sub = principal.map(Principal::subject),
+            client_id = principal.map(|principal| principal.client_id().as_str()),
+            jti = principal.map(|principal| principal.token_id().as_str()),
+            needed = needed.map(tracing::field::display),
+            detail = detail.map(tracing::field::debug),
+            duration_us = u64::try_from(subject.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        );
+    }
+}

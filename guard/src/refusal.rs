@@ -1,0 +1,70 @@
+//! Every way in which the guard says no: one variant each, one stable reason for the records, one
+//! answer over HTTP. Owns the status and the words of refusals; what is challenged with is
+//! [`crate::challenge`]'s.
+
+use bailiwick_core::{InvalidToken, Scope};
+
+use crate::message::{NotAMessage, RequestId};
+
+/// Why a request goes no further. The order is that of the checks.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// No `Host`, or not a readable one.
+    HostMissing,
+    /// A `Host` that is not this server's (DNS rebinding).
+    HostForeign,
+    /// An `Origin` that is not allowed (MCP 2026-07-28, streamable HTTP, security).
+    OriginForeign,
+    /// No bearer token.
+    NoToken,
+    /// A malformed authorization request (RFC 6750 section 3.1).
+    InvalidRequest(&'static str),
+    /// The token is not accepted.
+    InvalidToken(InvalidToken),
+    /// No usable key, so nothing can be said of any token.
+    KeysUnavailable,
+    /// A session of another caller, or none at all: equal answers.
+    UnknownSession,
+    /// An HTTP method that the transport does not have.
+    HttpMethod,
+    /// The body has more than [`crate::LARGEST_BODY`] bytes.
+    TooLarge,
+    /// The body broke off.
+    BodyUnread,
+    /// The body is not one JSON-RPC message.
+    NotAMessage(NotAMessage),
+    /// A method that nobody declared.
+    Undeclared(Option<RequestId>),
+    /// `tools/call` without a tool's name.
+    NoToolName(Option<RequestId>),
+    /// A tool that the server does not have.
+    UnknownTool(Option<RequestId>),
+    /// The token lacks this scope.
+    InsufficientScope(Scope),
+}
+
+impl Refusal {
+    /// The stable word for logs, metrics and records.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::HostMissing => "host_missing",
+            Self::HostForeign => "host_not_allowed",
+            Self::OriginForeign => "origin_not_allowed",
+            Self::NoToken => "token_missing",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidToken(error) => error.reason(),
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::UnknownSession => "unknown_session",
+            Self::HttpMethod => "http_method",
+            Self::TooLarge => "body_too_large",
+            Self::BodyUnread => "body_unread",
+            Self::NotAMessage(NotAMessage::NotJson) => "not_json",
+            Self::NotAMessage(NotAMessage::Batch) => "batch",
+            Self::NotAMessage(NotAMessage::NotJsonRpc) => "not_json_rpc",
+            Self::Undeclared(_) => "undeclared_method",
+            Self::NoToolName(_) => "tool_name_missing",
+            Self::UnknownTool(_) => "unknown_tool",
+            Self::InsufficientScope(_) => "insufficient_scope",
+        }
+    }
+}
