@@ -28,4 +28,5 @@ pub use hr::HrServer;
 pub use http::{Answer, Http};
 pub use issuer::TestIssuer;
 pub use mcp::{Caller, Era};
+pub use service::Service;
 pub use world::World;

@@ -136,17 +136,6 @@ fn a_second_secret_lets_a_client_change_without_a_gap() {
 }
 
 #[test]
-fn a_secret_says_when_it_was_last_used() {
-    let world = World::shared();
-    let admin = world.admin();
-    let client = admin.client_with_roles(&["Reader"]);
-    let last_used = || admin.get(&format!("/clients/{}", client.id)).expect(200).json()["secrets"][0].clone();
-    assert_eq!(last_used()["last_used_at"], Value::Null);
-    let _ = world.auth.token(&client, &[]);
-    assert!(!last_used()["last_used_at"].is_null(), "{}", last_used());
-}
-
-#[test]
 fn the_number_of_live_secrets_has_an_end() {
     let world = World::shared();
     let admin = world.admin();

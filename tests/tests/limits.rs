@@ -132,7 +132,8 @@ fn headers_that_are_too_large_or_too_many_are_refused_and_the_service_lives_on()
         let large = format!("X-Large: {}\r\n", "x".repeat(300 * 1024));
         let many: String = (0..500).map(|number| format!("X-{number}: x\r\n")).collect();
         for headers in [large, many] {
-            let request = format!("POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{headers}\r\n");
+            let request =
+                format!("POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{headers}\r\n");
             let answer = http::send_raw(port, request.as_bytes());
             let status = answer.split(' ').nth(1).unwrap_or_default().to_owned();
             assert!(answer.is_empty() || status.starts_with('4'), "{path}: {answer:.200}");
@@ -146,9 +147,17 @@ fn headers_that_are_too_large_or_too_many_are_refused_and_the_service_lives_on()
 fn what_is_not_http_is_refused_and_the_service_lives_on() {
     let world = World::shared();
     for port in [world.auth.process.port, world.hr.process.port] {
-        for nonsense in [&b"\x16\x03\x01\x02\x00\x01\x00\x01"[..], b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n", b"POST /mcp HTTP/9.9\r\n\r\n"] {
+        for nonsense in [
+            &b"\x16\x03\x01\x02\x00\x01\x00\x01"[..],
+            b"GET\r\n\r\n",
+            b"\0\0\0\0\r\n\r\n",
+            b"POST /mcp HTTP/9.9\r\n\r\n",
+        ] {
             let answer = http::send_raw(port, nonsense);
-            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 505"), "{answer:.200}");
+            assert!(
+                answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 505"),
+                "{answer:.200}"
+            );
         }
     }
     let _ = world.auth.get("/health/live").expect(200);

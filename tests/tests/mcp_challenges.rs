@@ -1,5 +1,7 @@
 //! Every row of the table of answers of a guarded server (docs/reference/errors.md), in each era.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
+
 use bailiwick_e2e::http::{self, Answer};
 use bailiwick_e2e::issuer::{KEY_ID, now};
 use bailiwick_e2e::{Caller, Era, HrServer, TestIssuer, World};
@@ -14,7 +16,7 @@ struct Guarded {
 
 impl Guarded {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder: {error}"));
+        let folder = tempfile::tempdir().unwrap();
         let issuer = TestIssuer::start();
         Self { hr: HrServer::start(folder.path(), &issuer.issuer), issuer, _folder: folder }
     }
@@ -435,7 +437,7 @@ fn a_batch_is_never_executed_in_part() {
 
 #[test]
 fn an_issuer_that_cannot_be_reached_closes_the_server_and_never_opens_it() {
-    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder: {error}"));
+    let folder = tempfile::tempdir().unwrap();
     let nobody = format!("http://localhost:{}", bailiwick_e2e::service::free_port());
     let hr = HrServer::start(folder.path(), &nobody);
     let issuer = TestIssuer::start();

@@ -1,6 +1,8 @@
 //! Every role of the world and every tool of HR, in each era: `tools/list` shows exactly what a call
 //! would allow.
 
+#![expect(clippy::panic, reason = "a test may panic; that is how it fails")]
+
 use bailiwick_e2e::hr::{READING, WRITING};
 use bailiwick_e2e::world::ROLES;
 use bailiwick_e2e::{Era, World};

@@ -73,9 +73,12 @@ fn every_operation_says_what_it_answers() {
     let document = document(&world);
     for (method, path) in operations(&document) {
         let operation = &document["paths"][&path][method.to_lowercase()];
-        let responses = operation["responses"].as_object().map(|responses| responses.len()).unwrap_or_default();
+        let responses = operation["responses"].as_object().map(serde_json::Map::len).unwrap_or_default();
         assert!(responses > 0, "{method} {path} names no response");
-        assert!(operation["summary"].is_string() || operation["description"].is_string(), "{method} {path} says nothing");
+        assert!(
+            operation["summary"].is_string() || operation["description"].is_string(),
+            "{method} {path} says nothing"
+        );
     }
 }
 

@@ -1,6 +1,8 @@
 //! What was acknowledged survives a crash (SIGKILL) of either process, and an orderly stop loses
 //! nothing either.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
+
 use bailiwick_e2e::http;
 use bailiwick_e2e::{AuthService, Era, HrServer, World};
 use serde_json::json;
@@ -16,7 +18,7 @@ struct Site {
 
 impl Site {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder: {error}"));
+        let folder = tempfile::tempdir().unwrap();
         let auth = AuthService::start(folder.path());
         let hr = HrServer::start(folder.path(), &auth.issuer);
         let admin = auth.make_administrator("admin");
@@ -92,6 +94,21 @@ fn what_the_tools_stored_survives_a_crash_and_the_sample_data_does_not_come_twic
 }
 
 #[test]
+fn when_a_secret_was_last_used_is_written_before_an_orderly_stop() {
+    let site = Site::start();
+    let path = format!("/clients/{}", site.officer.id);
+    let last_used = |site: &Site| site.auth.admin(&site.admin).get(&path).expect(200).json()["secrets"][0].clone();
+    assert_eq!(last_used(&site)["last_used_at"], serde_json::Value::Null);
+    let _ = site.auth.token(&site.officer, &[]);
+    let port = site.auth.process.port;
+    let Site { auth, hr, officer, admin, folder } = site;
+    let (status, log) = auth.process.stop();
+    assert!(status.success(), "{log}");
+    let site = Site { auth: AuthService::start_on(port, folder.path()), hr, officer, admin, folder };
+    assert!(last_used(&site)["last_used_at"].is_i64(), "{}", last_used(&site));
+}
+
+#[test]
 fn a_guard_goes_on_while_its_issuer_is_away() {
     let site = Site::start();
     let token = site.auth.token(&site.officer, &[]);
@@ -103,7 +120,7 @@ fn a_guard_goes_on_while_its_issuer_is_away() {
 
 #[test]
 fn a_guard_that_started_before_its_issuer_opens_when_the_issuer_comes() {
-    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no folder: {error}"));
+    let folder = tempfile::tempdir().unwrap();
     let port = bailiwick_e2e::service::free_port();
     let hr = HrServer::start(folder.path(), &format!("http://localhost:{port}"));
     let _ = http::send(hr.http.get(hr.url("/health/ready"))).expect(503);
