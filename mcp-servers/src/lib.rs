@@ -1,1 +1,10 @@
-//! Placeholder
+//! What all guarded MCP servers share: settings, commands, the SQLite file, tools with enforced
+//! schemas, health. A server adds its domain, its storage and its tools, and nothing else.
+
+pub mod arguments;
+pub mod database;
+pub mod fields;
+mod health;
+pub mod program;
+mod settings;
+pub mod tool;

@@ -1,0 +1,39 @@
+//! Health, for whatever watches the process: open to everybody, whatever the Host, and silent on
+//! everything but the state itself.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bailiwick_guard::Guard;
+use serde_json::{Value, json};
+
+use crate::database::Database;
+
+#[derive(Clone)]
+struct Watched {
+    guard: Guard,
+    database: Database,
+}
+
+/// `/health/live`: the process answers. `/health/ready`: it can do its work, which needs its
+/// database and the token service's keys; else 503.
+pub(crate) fn routes(guard: Guard, database: Database) -> Router {
+    Router::new()
+        .route("/health/live", get(async || answer(StatusCode::OK, json!({"status": "ok"}))))
+        .route("/health/ready", get(ready))
+        .with_state(Watched { guard, database })
+}
+
+async fn ready(State(watched): State<Watched>) -> Response {
+    let database = watched.database.is_ready().await;
+    let keys = watched.guard.is_ready();
+    let (status, word) =
+        if database && keys { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    answer(status, json!({"status": word, "database": database, "keys": keys}))
+}
+
+fn answer(status: StatusCode, body: Value) -> Response {
+    (status, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)).into_response()
+}

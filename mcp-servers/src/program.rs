@@ -1,0 +1,253 @@
+//! A server as a process: its commands and the order in which it starts and stops. Owns no tool;
+//! a server says what it is by [`Program`].
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bailiwick_core::{Clock, ServerName, UnixSeconds};
+use bailiwick_guard::{Guard, GuardError};
+use bailiwick_process::listener::{self, BindError, Limits};
+use bailiwick_process::plain_http::PlainHttpRefused;
+use bailiwick_process::settings::{self, Loaded, Sources};
+use bailiwick_process::{logs, metrics, shutdown};
+use hyper_util::service::TowerToHyperService;
+use prometheus_client::registry::Registry;
+use serde_json::json;
+use sqlx::migrate::Migrator;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use crate::database::{Database, DatabaseError};
+use crate::health;
+use crate::settings::{Arguments, NAMES, ServerCommand, Settings, command};
+use crate::tool::{InvalidTool, McpServer, ToolSet};
+
+/// What one server is, beside what all are.
+pub trait Program: Clone + Send + Sync + 'static {
+    /// The name of its binary.
+    const BINARY: &'static str;
+    /// Its name in scopes: the `hr` of `hr:read`.
+    const SERVER: &'static str;
+    /// What it calls itself in MCP.
+    const MCP_NAME: &'static str;
+    /// What people are shown.
+    const TITLE: &'static str;
+    /// Its port unless it is told another.
+    const PORT: u16;
+
+    /// The steps to its tables.
+    fn migrations() -> Migrator;
+
+    /// Its tools.
+    ///
+    /// # Errors
+    /// Where one of them cannot be declared.
+    fn tools() -> Result<ToolSet<Self>, InvalidTool>;
+
+    /// What its tools work on.
+    fn new(database: Database, clock: Arc<dyn Clock>) -> Self;
+
+    /// Loads the sample data, all of it or nothing, into a database that is empty.
+    fn load_sample_data(database: &Database) -> impl Future<Output = Result<SampleData, SampleDataError>> + Send;
+}
+
+/// What became of the sample data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleData {
+    /// It is in the database now.
+    Loaded,
+    /// The database has rows of its own, and nothing was done.
+    NotEmpty,
+}
+
+/// Why the sample data could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleDataError {
+    /// The data does not fit the tables.
+    #[error("the sample data cannot be read: {0}")]
+    Data(#[from] serde_json::Error),
+    /// The database refuses it.
+    #[error("the sample data cannot be stored: {0}")]
+    Storage(#[from] sqlx::Error),
+}
+
+/// Why a server did not start or had to end.
+#[derive(Debug, thiserror::Error)]
+enum ProgramError {
+    #[error(transparent)]
+    PlainHttp(#[from] PlainHttpRefused),
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    #[error("the server's name in scopes: {0}")]
+    ServerName(#[from] bailiwick_core::identifier::InvalidIdentifier),
+    #[error(transparent)]
+    Tool(#[from] InvalidTool),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    SampleData(#[from] SampleDataError),
+    #[error(transparent)]
+    System(#[from] io::Error),
+    #[error("logs: {0}")]
+    Logs(String),
+}
+
+impl ProgramError {
+    /// 2 where the settings are to blame, else 1.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::PlainHttp(_) | Self::Guard(_) => 2.into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Runs the program on this process's command line and environment.
+#[must_use]
+pub fn run<P: Program>() -> ExitCode {
+    let loaded = match settings::load::<Arguments>(command::<P>(), NAMES, Sources::of_process()) {
+        Ok(loaded) => loaded,
+        Err(error) => return error.report(),
+    };
+    match carry_out::<P>(loaded) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A terminal that is gone cannot be told that it is gone.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> {
+    let Loaded { settings: Arguments { settings, sample_data, command }, warnings, .. } = loaded;
+    let logs = match command {
+        None => logs::as_json_lines(&settings.log_level),
+        Some(_) => logs::as_text(&settings.log_level),
+    };
+    logs.map_err(|error| ProgramError::Logs(error.to_string()))?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let clock: Arc<dyn Clock> = Arc::new(|| UnixSeconds::from(SystemTime::now()));
+    let tools = P::tools()?;
+    let mut registry = Registry::default();
+    let guard = guard::<P>(&settings, &tools, &clock, &mut registry)?;
+    match command {
+        Some(ServerCommand::Manifest) => print(&manifest(&guard)),
+        Some(ServerCommand::CheckConfig) => {
+            settings.may_speak_plain_http()?;
+            print("the settings are valid")
+        }
+        None => {
+            settings.may_speak_plain_http()?;
+            Runtime::new()?.block_on(async {
+                let started = Starting::<P> { settings, clock, tools, registry, guard }.start(sample_data).await?;
+                started.serve(shutdown::requested()?).await;
+                Ok(())
+            })
+        }
+    }
+}
+
+fn guard<P: Program>(
+    settings: &Settings,
+    tools: &ToolSet<P>,
+    clock: &Arc<dyn Clock>,
+    registry: &mut Registry,
+) -> Result<Guard, ProgramError> {
+    let server: ServerName = P::SERVER.parse()?;
+    let guard = Guard::builder(settings.resource.clone(), settings.issuer.clone(), server)
+        .title(P::TITLE)
+        .tools(tools.list())
+        .allowed_hosts(&settings.allowed_hosts)
+        .allowed_origins(&settings.allowed_origins)
+        .clock(Arc::clone(clock))
+        .metrics(registry)
+        .build()?;
+    Ok(guard)
+}
+
+/// The body that registers the server: `PUT /admin/v1/resources/{name}`.
+fn manifest(guard: &Guard) -> String {
+    let tools: Vec<_> = guard.manifest().iter().collect();
+    format!("{:#}", json!({"resource": guard.resource(), "title": guard.title(), "tools": tools}))
+}
+
+fn print(text: &str) -> Result<(), ProgramError> {
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+/// A server that has all it needs but the world outside.
+struct Starting<P> {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    tools: ToolSet<P>,
+    registry: Registry,
+    guard: Guard,
+}
+
+/// A server that has its ports and its data.
+struct Started<P> {
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+    registry: Registry,
+    guard: Guard,
+    database: Database,
+    server: McpServer<P>,
+}
+
+impl<P: Program> Starting<P> {
+    /// Takes the ports first: a second process on the same data ends here, before it touches them.
+    async fn start(self, sample_data: bool) -> Result<Started<P>, ProgramError> {
+        let Self { settings, clock, tools, registry, guard } = self;
+        let listener = listener::bind(settings.listen).await?;
+        let metrics = match settings.metrics_listen {
+            Some(address) => Some(listener::bind(address).await?),
+            None => None,
+        };
+        let database = Database::open(&settings.database_url, &P::migrations()).await?;
+        if sample_data {
+            match P::load_sample_data(&database).await? {
+                SampleData::Loaded => tracing::info!("the sample data is loaded"),
+                SampleData::NotEmpty => {
+                    tracing::info!("the database is not empty: the sample data is not loaded, and nothing is changed");
+                }
+            }
+        }
+        tracing::info!(
+            name = P::BINARY,
+            version = env!("CARGO_PKG_VERSION"),
+            listen = %listener.local_addr()?,
+            resource = %settings.resource,
+            issuer = %settings.issuer,
+            database = %settings.database_url,
+            revocation = Guard::NO_REVOCATION_FEED,
+            "serving"
+        );
+        let server = McpServer::new(P::MCP_NAME, P::new(database.clone(), clock), tools);
+        Ok(Started { listener, metrics, registry, guard, database, server })
+    }
+}
+
+impl<P: Program> Started<P> {
+    /// Serves until `stop` ends, then lets the requests in hand end.
+    async fn serve(self, stop: impl Future<Output = ()>) {
+        let Self { listener, metrics, registry, guard, database, server } = self;
+        let routes = health::routes(guard.clone(), database.clone()).merge(guard.protect(move || Ok(server.clone())));
+        let mut beside = JoinSet::new();
+        beside.spawn(guard.run());
+        if let Some(metrics) = metrics {
+            beside.spawn(metrics::serve(metrics, Arc::new(registry), std::future::pending()));
+        }
+        listener::serve(listener, TowerToHyperService::new(routes), Limits::default(), stop).await;
+        beside.shutdown().await;
+        database.close().await;
+        tracing::info!("stopped");
+    }
+}

@@ -1,0 +1,232 @@
+//! Tools: each declares its name, kind, words and types where it is defined, and becomes what rmcp
+//! serves. Owns the way from a call to an answer; what a tool does is the domain's.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use bailiwick_core::ToolKind;
+use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Implementation,
+    JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    ToolAnnotations,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::arguments::{ArgumentSchema, Flawed, Problems, object_schema};
+
+/// The revisions of MCP that are spoken, newest first.
+const PROTOCOL_VERSIONS: &[ProtocolVersion] =
+    &[ProtocolVersion::V_2026_07_28, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2025_06_18];
+
+/// Why a tool gives no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// The caller can put it right: answered as a tool error that names every bad field.
+    #[error("{0}")]
+    Arguments(Problems),
+    /// The caller cannot: answered as an internal error without particulars, which the log has.
+    #[error("storage: {0}")]
+    Storage(#[from] sqlx::Error),
+}
+
+impl From<Flawed> for ToolError {
+    fn from(flawed: Flawed) -> Self {
+        Self::Arguments(flawed.problems)
+    }
+}
+
+impl From<Problems> for ToolError {
+    fn from(problems: Problems) -> Self {
+        Self::Arguments(problems)
+    }
+}
+
+/// A tool that cannot be declared as it is: the server does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("tool {name}: {reason}")]
+pub struct InvalidTool {
+    name: &'static str,
+    reason: String,
+}
+
+/// How a tool presents itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Presentation {
+    /// Its name in MCP and in scopes.
+    pub name: &'static str,
+    /// What a person is shown.
+    pub title: &'static str,
+    /// What a model is told.
+    pub description: &'static str,
+}
+
+/// The tools of a server whose work is done on a `D`.
+pub struct ToolSet<D>(ToolRouter<McpServer<D>>);
+
+impl<D> Default for ToolSet<D> {
+    fn default() -> Self {
+        Self(ToolRouter::default())
+    }
+}
+
+impl<D: Clone + Send + Sync + 'static> ToolSet<D> {
+    /// All tools as MCP shows them, ordered by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Tool> {
+        self.0.list_all()
+    }
+
+    /// Declares a tool of `kind`. Its function gets the domain and the arguments, or what is wrong
+    /// with them; the schemas come from its types.
+    ///
+    /// # Errors
+    /// The name is taken, or a type has no schema of an object.
+    pub fn with<A, R, F, Answer>(
+        mut self,
+        kind: ToolKind,
+        presentation: Presentation,
+        function: F,
+    ) -> Result<Self, InvalidTool>
+    where
+        A: DeserializeOwned + JsonSchema,
+        R: Serialize + JsonSchema,
+        F: Fn(D, Result<A, Flawed>) -> Answer + Send + Sync + 'static,
+        Answer: Future<Output = Result<R, ToolError>> + Send,
+    {
+        let name = presentation.name;
+        let invalid = |reason| InvalidTool { name, reason };
+        if self.0.has_route(name) {
+            return Err(invalid("is declared twice".to_owned()));
+        }
+        let arguments = ArgumentSchema::of::<A>().map_err(invalid)?;
+        let result = object_schema::<R>(SchemaSettings::draft2020_12().for_serialize()).map_err(invalid)?;
+        let tool = declared(kind, presentation, arguments.advertised(), result);
+        let shared = Arc::new((arguments, function));
+        self.0.add_route(ToolRoute::new_dyn(tool, move |call: ToolCallContext<'_, McpServer<D>>| {
+            let shared = Arc::clone(&shared);
+            let domain = call.service.domain.clone();
+            let members = call.arguments.unwrap_or_default();
+            Box::pin(async move {
+                let (arguments, function) = &*shared;
+                let answer = function(domain, arguments.read(members)).await;
+                respond(name, answer).map(CallToolResponse::from)
+            })
+        }));
+        Ok(self)
+    }
+}
+
+fn declared(kind: ToolKind, presentation: Presentation, arguments: &JsonObject, result: JsonObject) -> Tool {
+    let Presentation { name, title, description } = presentation;
+    let annotations = match kind {
+        ToolKind::Read => ToolAnnotations::with_title(title).read_only(true),
+        ToolKind::Write => ToolAnnotations::with_title(title).read_only(false).destructive(false),
+    };
+    Tool::new(name, description, Arc::new(arguments.clone()))
+        .with_title(title)
+        .with_raw_output_schema(Arc::new(result))
+        .with_annotations(annotations.open_world(false))
+}
+
+fn respond<R: Serialize>(tool: &'static str, answer: Result<R, ToolError>) -> Result<CallToolResult, ErrorData> {
+    match answer {
+        Ok(result) => match serde_json::to_value(result) {
+            Ok(result) => Ok(CallToolResult::structured(result)),
+            Err(error) => Err(internal_error(tool, &error)),
+        },
+        Err(ToolError::Arguments(problems)) => {
+            let structured = json!({"error": "invalid_arguments", "problems": problems.to_json()});
+            let mut result = CallToolResult::structured_error(structured);
+            result.content = vec![ContentBlock::text(problems.to_string())];
+            Ok(result)
+        }
+        Err(ToolError::Storage(error)) => Err(internal_error(tool, &error)),
+    }
+}
+
+fn internal_error(tool: &'static str, error: &(dyn std::error::Error + 'static)) -> ErrorData {
+    tracing::error!(tool, error, "a tool call failed");
+    ErrorData::internal_error("the call could not be carried out; try again later", None)
+}
+
+/// Refuses a request whose header names a revision that is not spoken. rmcp refuses those that it
+/// does not know itself; of those that it knows, `initialize` and `_meta` are all it compares with ours.
+fn spoken(context: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
+    let headers = context.extensions.get::<Parts>().map(|parts| &parts.headers);
+    let Some(named) = headers.and_then(|headers| headers.get("mcp-protocol-version")) else { return Ok(()) };
+    if PROTOCOL_VERSIONS.iter().any(|version| version.as_str().as_bytes() == named.as_bytes()) {
+        return Ok(());
+    }
+    let words = PROTOCOL_VERSIONS.iter().map(ProtocolVersion::as_str).collect::<Vec<_>>();
+    let message = format!("MCP-Protocol-Version must be one of {}", words.join(", "));
+    Err(ErrorData::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message, Some(json!({"supported": words}))))
+}
+
+/// An MCP server: tools on a domain. Cloned for every request, which costs two counters.
+pub struct McpServer<D> {
+    domain: D,
+    tools: Arc<ToolRouter<Self>>,
+    name: &'static str,
+}
+
+impl<D: Clone> Clone for McpServer<D> {
+    fn clone(&self) -> Self {
+        Self { domain: self.domain.clone(), tools: Arc::clone(&self.tools), name: self.name }
+    }
+}
+
+impl<D: Clone + Send + Sync + 'static> McpServer<D> {
+    /// A server that calls itself `name` in MCP.
+    #[must_use]
+    pub fn new(name: &'static str, domain: D, tools: ToolSet<D>) -> Self {
+        Self { domain, tools: Arc::new(tools.0), name }
+    }
+}
+
+impl<D: Clone + Send + Sync + 'static> ServerHandler for McpServer<D> {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new(self.name, env!("CARGO_PKG_VERSION")))
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(PROTOCOL_VERSIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        spoken(&context)?;
+        let mut list = ListToolsResult::with_all_items(self.tools.list_all());
+        if context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
+            // The guard shows each caller a list of its own: no cache may give it to another.
+            list.ttl_ms = Some(0);
+            list.cache_scope = Some(CacheScope::Private);
+        }
+        Ok(list)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        spoken(&context)?;
+        self.tools.call(ToolCallContext::new(self, request, context)).await
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.tools.get(name).cloned()
+    }
+}
