@@ -1,1 +1,32 @@
-//! Placeholder
+//! The harness of the black-box tests: starts the built binaries on free ports in temporary folders
+//! and speaks to them as any client would. Owns processes, requests and the running [`World`]; it
+//! knows nothing of the binaries' insides and never imports their code.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    reason = "a test may panic; that is how it fails"
+)]
+
+pub mod admin;
+pub mod auth;
+pub mod binary;
+pub mod hr;
+pub mod http;
+pub mod issuer;
+pub mod jwt;
+pub mod markdown;
+pub mod mcp;
+pub mod service;
+pub mod world;
+
+pub use admin::AdminApi;
+pub use auth::{AuthService, Credentials};
+pub use hr::HrServer;
+pub use http::{Answer, Http};
+pub use issuer::TestIssuer;
+pub use mcp::{Caller, Era};
+pub use service::Service;
+pub use world::World;

@@ -1,0 +1,83 @@
+//! A running mcp-hr.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::binary;
+use crate::http::Http;
+use crate::mcp::{Caller, Era};
+use crate::service::Service;
+
+/// The tools of mcp-hr that only read (seed: HR server).
+pub const READING: [&str; 2] = ["get_employee_records", "get_hr_summary"];
+
+/// The tools of mcp-hr that change something.
+pub const WRITING: [&str; 2] = ["add_employee_record", "create_leave_request"];
+
+/// A running mcp-hr on data in a folder.
+#[derive(Debug)]
+pub struct HrServer {
+    /// The process.
+    pub process: Service,
+    /// Its resource identifier: the URL of its MCP endpoint.
+    pub resource: String,
+    /// A client to call it with.
+    pub http: Http,
+}
+
+impl HrServer {
+    /// Starts one on a free port with the sample data, its own data in `folder`, trusting `issuer`.
+    #[must_use]
+    pub fn start(folder: &Path, issuer: &str) -> Self {
+        Self::with_process(Service::start("mcp-hr", |port| Self::serve(folder, port, issuer)))
+    }
+
+    /// Starts one on a given port: the same server again, where it was stopped there.
+    #[must_use]
+    pub fn start_on(port: u16, folder: &Path, issuer: &str) -> Self {
+        let process = Service::start_on("mcp-hr", port, Self::serve(folder, port, issuer));
+        Self::with_process(process.unwrap_or_else(|log| panic!("mcp-hr did not start:\n{log}")))
+    }
+
+    fn with_process(process: Service) -> Self {
+        let resource = Self::resource_on(process.port);
+        Self { process, resource, http: Http::new() }
+    }
+
+    fn resource_on(port: u16) -> String {
+        format!("http://localhost:{port}/mcp")
+    }
+
+    /// The command that serves on `port` from the data in `folder`.
+    #[must_use]
+    pub fn serve(folder: &Path, port: u16, issuer: &str) -> Command {
+        let mut command = binary::command("mcp-hr");
+        command.arg("--sample-data").current_dir(folder);
+        command.args(["--listen", &format!("127.0.0.1:{port}"), "--resource", &Self::resource_on(port)]);
+        command
+            .args(["--issuer", issuer, "--database-url"])
+            .arg(format!("sqlite://{}", folder.join("hr.db").display()));
+        command
+    }
+
+    /// The URL of a path beside the MCP endpoint.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        self.resource.replace("/mcp", path)
+    }
+
+    /// What `mcp-hr manifest` prints for this server's resource.
+    #[must_use]
+    pub fn manifest(&self) -> Value {
+        let mut command = binary::command("mcp-hr");
+        binary::run(command.args(["manifest", "--resource", &self.resource])).well().json()
+    }
+
+    /// A caller of its tools.
+    #[must_use]
+    pub fn caller(&self, token: &str, era: Era) -> Caller<'_> {
+        Caller::new(&self.http, &self.resource, Some(token), era)
+    }
+}
