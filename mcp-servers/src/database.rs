@@ -121,7 +121,7 @@ impl Database {
 
     /// Whether the database answers.
     pub async fn is_ready(&self) -> bool {
-        sqlx::query("SELECT 1").execute(&self.readers).await.is_ok()
+        sqlx::query("SELECT COUNT(*) FROM sqlite_schema").execute(&self.readers).await.is_ok()
     }
 
     /// Closes all connections once they are free.

@@ -83,7 +83,7 @@ pub(crate) struct NewEmployee {
     /// Phone number of the emergency contact.
     pub(crate) emergency_phone: Line<40>,
     /// Anything else.
-    pub(crate) notes: Option<Prose<0, 4000>>,
+    pub(crate) notes: Option<Prose<0, 2000>>,
 }
 
 /// Which employees to look up; what is given must all be true of them.

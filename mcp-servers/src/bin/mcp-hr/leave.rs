@@ -68,7 +68,7 @@ pub(crate) struct NewLeaveRequest {
     /// Why.
     pub(crate) reason: Prose<1, 1000>,
     /// Anything else.
-    pub(crate) notes: Option<Prose<0, 4000>>,
+    pub(crate) notes: Option<Prose<0, 2000>>,
 }
 
 impl NewLeaveRequest {
