@@ -37,6 +37,19 @@ pub enum ToolError {
     Storage(#[from] sqlx::Error),
 }
 
+impl ToolError {
+    /// The refusal of a flawed call, with what the data speaks against it as well.
+    pub async fn flawed(mut flawed: Flawed, objections: impl Future<Output = sqlx::Result<Problems>>) -> Self {
+        match objections.await {
+            Ok(objections) => {
+                flawed.problems.extend(objections);
+                flawed.into()
+            }
+            Err(error) => error.into(),
+        }
+    }
+}
+
 impl From<Flawed> for ToolError {
     fn from(flawed: Flawed) -> Self {
         Self::Arguments(flawed.problems)
