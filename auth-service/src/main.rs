@@ -1,2 +1,71 @@
-//! Placeholder
-fn main() {}
+//! The token service: who may have a token, for which server, to do what. A request walks from
+//! the endpoints (`oauth2`, `admin`) over the domain to `storage`, and never back up.
+
+mod admin;
+mod administration;
+mod authentication;
+mod clients;
+mod commands;
+mod crypto;
+mod current;
+mod custody;
+mod health;
+mod keys;
+mod limits;
+mod metrics;
+mod oauth2;
+mod openapi;
+mod policy;
+mod resources;
+mod roles;
+mod secrets;
+mod server;
+mod service;
+mod settings;
+mod storage;
+mod tokens;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use bailiwick_process::logs;
+use bailiwick_process::settings::{Loaded, Sources, load};
+use clap::CommandFactory;
+
+use commands::{Command, CommandError, CommandLine};
+
+fn main() -> ExitCode {
+    let loaded = match load::<CommandLine>(CommandLine::command(), settings::NAMES, Sources::of_process()) {
+        Ok(loaded) => loaded,
+        Err(error) => return error.report(),
+    };
+    match run(loaded) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(loaded: Loaded<CommandLine>) -> Result<(), CommandError> {
+    let Loaded { settings: CommandLine { settings, command }, mut secrets, warnings } = loaded;
+    let serves = matches!(command, Command::Serve);
+    let logging = if serves { logs::as_json_lines } else { logs::as_text };
+    logging(&settings.log_level).map_err(CommandError::other)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let master_key = secrets.take(settings::MASTER_KEY);
+    actix_web::rt::System::new().block_on(async {
+        match command {
+            Command::Serve => commands::serve::run(settings, master_key).await,
+            Command::CheckConfig => commands::check_config::run(&settings, master_key.is_some()),
+            Command::Migrate => commands::migrate::run(&settings).await,
+            Command::Client(command) => commands::client::run(&settings, command).await,
+            Command::Role(command) => commands::role::run(&settings, command).await,
+            Command::Resource(command) => commands::resource::run(&settings, command).await,
+            Command::Keys(command) => commands::key::run(&settings, master_key, command).await,
+        }
+    })
+}

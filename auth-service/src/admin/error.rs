@@ -1,0 +1,102 @@
+//! The errors of the admin API: `{"error", "error_description"}`, and for tokens the challenges of
+//! RFC 6750 section 3.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use bailiwick_core::{InvalidToken, Scope};
+
+use crate::administration::AdministrationError;
+use crate::oauth2::error::ErrorBody;
+
+/// Why the admin API refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// No token was sent.
+    #[error("a bearer token for the admin API is needed")]
+    NoToken,
+    /// The token is not good here.
+    #[error("{0}")]
+    InvalidToken(InvalidToken),
+    /// The token lacks a scope.
+    #[error("the token lacks the scope {0}")]
+    InsufficientScope(Scope),
+    /// The request is malformed.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The body is longer than the API reads.
+    #[error("the body has more than {0} bytes")]
+    TooLarge(usize),
+    /// There is no such path.
+    #[error("there is nothing at this path; /openapi.json describes what there is")]
+    NoSuchPath,
+    /// The deed was refused.
+    #[error(transparent)]
+    Refused(#[from] AdministrationError),
+    /// Something that the caller cannot mend.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl AdminError {
+    /// Something that the caller cannot mend.
+    pub fn internal(cause: &str) -> Self {
+        Self::Internal(cause.to_owned())
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::NoToken | Self::InvalidToken(_) => "invalid_token",
+            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::InvalidRequest(_) | Self::TooLarge(_) => "invalid_request",
+            Self::NoSuchPath => "not_found",
+            Self::Internal(_) => "server_error",
+            Self::Refused(refused) => match refused {
+                AdministrationError::InvalidMetadata(_) => "invalid_client_metadata",
+                AdministrationError::Invalid(_) => "invalid_request",
+                AdministrationError::NotFound(_) => "not_found",
+                AdministrationError::Conflict(_) => "conflict",
+                AdministrationError::Internal(_) => "server_error",
+            },
+        }
+    }
+
+    /// The challenge, where the token is what is wrong.
+    fn challenge(&self) -> Option<String> {
+        match self {
+            Self::NoToken => Some("Bearer".to_owned()),
+            Self::InvalidToken(_) => Some(format!(r#"Bearer error="invalid_token", error_description="{self}""#)),
+            Self::InsufficientScope(scope) => Some(format!(r#"Bearer error="insufficient_scope", scope="{scope}""#)),
+            _ => None,
+        }
+    }
+}
+
+impl ResponseError for AdminError {
+    fn status_code(&self) -> StatusCode {
+        match self.word() {
+            "invalid_token" => StatusCode::UNAUTHORIZED,
+            "insufficient_scope" => StatusCode::FORBIDDEN,
+            "not_found" => StatusCode::NOT_FOUND,
+            "conflict" => StatusCode::CONFLICT,
+            "server_error" => StatusCode::INTERNAL_SERVER_ERROR,
+            _ if matches!(self, Self::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.status_code();
+        let mut response = HttpResponse::build(status);
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(challenge) = self.challenge() {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        let error_description = if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(reason = "internal", cause = %self, "an admin request failed");
+            "the service failed; its log says why".to_owned()
+        } else {
+            self.to_string()
+        };
+        response.json(ErrorBody { error: self.word(), error_description })
+    }
+}

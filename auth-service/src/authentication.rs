@@ -1,0 +1,171 @@
+//! Client authentication by secret (RFC 6749 section 2.3.1). Owns the order of its steps, so that
+//! an unknown client and a wrong secret cost and answer the same: one lookup, one comparison.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bailiwick_core::{ClientId, UnixSeconds};
+
+use crate::clients::Client;
+use crate::crypto::hash::StoredHash;
+use crate::crypto::pool::{HashPool, Lane, NotHashed};
+use crate::crypto::secret::{ClientSecret, Secret};
+use crate::crypto::verified::VerifiedSecrets;
+use crate::limits::failures::{FailureLimits, Verdict};
+use crate::secrets::SecretId;
+use crate::storage::{ClientSnapshot, State, Storage, StorageError};
+
+/// `last_used_at` is kept to this: a busy secret is not written for every token.
+const USE_RESOLUTION: Duration = Duration::from_mins(1);
+/// The most uses that wait to be written; beyond it `last_used_at` is late, and nothing else.
+const MOST_USES_WAITING: usize = 100_000;
+
+/// What a caller presents; nothing of it is believed yet.
+pub struct Credentials {
+    /// As it was sent: whether it is a `client_id` at all is part of the question.
+    pub client_id: String,
+    /// As it was sent.
+    pub secret: Secret,
+}
+
+/// A client that proved who it is, with all that its request may rest on.
+pub struct Authenticated {
+    /// The state that was read no later than the client.
+    pub state: State,
+    /// The client.
+    pub client: Client,
+}
+
+/// Why a client is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticationError {
+    /// It is unknown, disabled, or the secret is wrong; the word is for the log alone.
+    #[error("{0}")]
+    Failed(&'static str),
+    /// It failed too often from this address.
+    #[error("too many failures")]
+    TooManyFailures {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Too many secrets wait to be verified.
+    #[error("the queue is full")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The service failed.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<StorageError> for AuthenticationError {
+    fn from(error: StorageError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<NotHashed> for AuthenticationError {
+    fn from(error: NotHashed) -> Self {
+        match error {
+            NotHashed::Busy { retry_after } => Self::Busy { retry_after },
+            NotHashed::Failed(error) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// What authentication needs.
+pub struct Authenticator {
+    storage: Storage,
+    pool: Arc<HashPool>,
+    verified: VerifiedSecrets,
+    failures: FailureLimits,
+    uses: Mutex<HashMap<(ClientId, SecretId), UnixSeconds>>,
+}
+
+impl Authenticator {
+    /// An authenticator with nothing verified yet.
+    pub fn new(storage: Storage, pool: Arc<HashPool>, verified: VerifiedSecrets, failures: FailureLimits) -> Self {
+        Self { storage, pool, verified, failures, uses: Mutex::default() }
+    }
+
+    /// Authenticates. Only failures are counted against a limit: a client that knows its secret is
+    /// never refused for what others do in its name.
+    pub async fn authenticate(
+        &self,
+        credentials: Credentials,
+        address: IpAddr,
+        now: UnixSeconds,
+    ) -> Result<Authenticated, AuthenticationError> {
+        match self.check(&credentials.client_id, credentials.secret, address, now).await {
+            Err(AuthenticationError::Failed(reason)) => {
+                match self.failures.record_failure(&credentials.client_id, address) {
+                    Verdict::Counted => Err(AuthenticationError::Failed(reason)),
+                    Verdict::Exhausted { retry_after } => Err(AuthenticationError::TooManyFailures { retry_after }),
+                }
+            }
+            other => other,
+        }
+    }
+
+    async fn check(
+        &self,
+        client_id: &str,
+        secret: Secret,
+        address: IpAddr,
+        now: UnixSeconds,
+    ) -> Result<Authenticated, AuthenticationError> {
+        // Both forms are public knowledge: refusing them early tells nobody who is registered here.
+        let client_id: ClientId = client_id.parse().map_err(|_| AuthenticationError::Failed("client_id_malformed"))?;
+        let secret = ClientSecret::presented(secret).ok_or(AuthenticationError::Failed("secret_malformed"))?;
+        let secret_id = SecretId::of(&secret);
+        let snapshot = self.storage.client_snapshot(&client_id, &secret_id).await?;
+        let stored = snapshot.hash.as_deref().map(str::parse::<StoredHash>).transpose();
+        let stored = stored.map_err(|_| StorageError::Unreadable("hash of a secret"))?;
+        let lane = Lane { address: address.into(), client: client_id.as_str().into() };
+        let secret = Arc::new(secret);
+        let hashing = self.pool.verify_client_secret(lane, stored.clone(), Arc::clone(&secret));
+        let right = self.verified.verify(client_id.as_str(), stored.as_ref(), &secret, hashing).await?;
+        let authenticated = believe(snapshot, right)?;
+        self.note_use(client_id, secret_id, authenticated.1, now);
+        Ok(authenticated.0)
+    }
+
+    /// Remembers that a secret was used; written later, many at once ([`Authenticator::write_uses`]).
+    fn note_use(&self, client_id: ClientId, secret_id: SecretId, last: Option<UnixSeconds>, now: UnixSeconds) {
+        if last.is_some_and(|last| now.since(last) < USE_RESOLUTION) {
+            return;
+        }
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.len() < MOST_USES_WAITING {
+            uses.insert((client_id, secret_id), now);
+        }
+    }
+
+    /// Writes when secrets were last used.
+    pub async fn write_uses(&self) -> Result<(), StorageError> {
+        let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let mut change = self.storage.change().await?;
+        change.secrets_used(&uses).await?;
+        change.commit().await
+    }
+}
+
+/// The last step, after the comparison was paid for.
+fn believe(snapshot: ClientSnapshot, right: bool) -> Result<(Authenticated, Option<UnixSeconds>), AuthenticationError> {
+    let Some(client) = snapshot.client else {
+        return Err(AuthenticationError::Failed("client_unknown"));
+    };
+    if !right || snapshot.hash.is_none() {
+        return Err(AuthenticationError::Failed("secret_wrong"));
+    }
+    if client.disabled {
+        return Err(AuthenticationError::Failed("client_disabled"));
+    }
+    Ok((Authenticated { state: snapshot.state, client }, snapshot.last_used_at))
+}

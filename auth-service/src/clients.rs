@@ -1,0 +1,359 @@
+//! Clients (RFC 6749 section 2) and what may be said of them (the words of RFC 7591 section 2).
+//! Owns their rules; how they authenticate is [`crate::authentication`]'s.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bailiwick_core::claims::RESERVED_CLAIMS;
+use bailiwick_core::{ClientId, ResourceUri, RoleName, UnixSeconds};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::policy::Policy;
+
+/// The longest lifetime of an access token.
+pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(1);
+/// The lifetime of the access tokens of a client that has none of its own.
+const DEFAULT_ACCESS_TOKEN: Duration = Duration::from_mins(15);
+/// The grant types that a client may be registered for.
+pub const GRANT_TYPES: [&str; 1] = ["client_credentials"];
+/// The ways in which a client may authenticate; `client_secret_post` comes with it.
+pub const AUTHENTICATION_METHODS: [&str; 1] = ["client_secret_basic"];
+
+/// The longest client name, in characters.
+const LONGEST_NAME: usize = 200;
+/// The most roles of one client.
+const MOST_ROLES: usize = 64;
+/// The most resources of one client.
+const MOST_RESOURCES: usize = 64;
+/// The most static claims of one client.
+const MOST_CLAIMS: usize = 32;
+/// The most bytes that its static claims take as JSON: they travel in every token.
+const MOST_CLAIM_BYTES: usize = 2048;
+/// The longest name of a static claim, in bytes.
+const LONGEST_CLAIM_NAME: usize = 64;
+
+/// A registered client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Client {
+    /// Its identifier.
+    pub client_id: ClientId,
+    /// Its name for people.
+    pub client_name: String,
+    /// Its roles.
+    pub roles: BTreeSet<RoleName>,
+    /// The resources that it may ask for; `None`: all that its roles reach.
+    pub resources: Option<BTreeSet<ResourceUri>>,
+    /// The static claims of its tokens.
+    pub claims: Map<String, Value>,
+    /// The lifetime of its access tokens; `None`: 15 minutes.
+    pub access_token_ttl: Option<AccessTokenLifetime>,
+    /// Whether it is shut out.
+    pub disabled: bool,
+    /// When it was registered.
+    pub created_at: UnixSeconds,
+    /// When anything of it last changed.
+    pub updated_at: UnixSeconds,
+}
+
+/// The lifetime of an access token: 1 second to [`LONGEST_ACCESS_TOKEN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct AccessTokenLifetime(u32);
+
+impl AccessTokenLifetime {
+    /// The lifetime as a duration.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(u64::from(self.0))
+    }
+}
+
+impl TryFrom<u32> for AccessTokenLifetime {
+    type Error = &'static str;
+
+    fn try_from(seconds: u32) -> Result<Self, Self::Error> {
+        let longest = LONGEST_ACCESS_TOKEN.as_secs();
+        let accepted = (1..=longest).contains(&u64::from(seconds));
+        accepted.then_some(Self(seconds)).ok_or("access_token_ttl is 1 to 3600 seconds")
+    }
+}
+
+impl From<AccessTokenLifetime> for u32 {
+    fn from(lifetime: AccessTokenLifetime) -> Self {
+        lifetime.0
+    }
+}
+
+impl std::str::FromStr for AccessTokenLifetime {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<u32>().map_err(|_| "access_token_ttl is 1 to 3600 seconds")?.try_into()
+    }
+}
+
+/// What is wrong with a client's metadata: `invalid_client_metadata` (RFC 7591 section 3.2.2).
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidMetadata(pub String);
+
+/// The metadata of a client to be registered.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewClient {
+    /// Chosen by the caller, else generated.
+    #[schema(value_type = Option<String>, example = "payroll-agent")]
+    pub client_id: Option<ClientId>,
+    /// A name for people; at most 200 characters.
+    pub client_name: String,
+    /// `["client_credentials"]`, which is the default.
+    pub grant_types: Option<Vec<String>>,
+    /// `client_secret_basic`, which is the default and allows `client_secret_post` too.
+    pub token_endpoint_auth_method: Option<String>,
+    /// Roles that exist; at most 64.
+    #[schema(value_type = Vec<String>)]
+    pub roles: BTreeSet<RoleName>,
+    /// The resources that it may ask for, by URI; left out: all that its roles reach.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub resources: Option<BTreeSet<ResourceUri>>,
+    /// Static claims of its tokens; none of the reserved names.
+    #[schema(value_type = Object)]
+    pub claims: Map<String, Value>,
+    /// The lifetime of its access tokens in seconds, 1 to 3600; left out: 900.
+    #[schema(value_type = Option<u32>)]
+    pub access_token_ttl: Option<AccessTokenLifetime>,
+    /// Registered, but shut out.
+    pub disabled: bool,
+}
+
+/// Changes of a registered client: what is absent stays; `null` takes a limit away.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::option_option, reason = "absent, null and a value are three different wishes")]
+pub struct ClientChanges {
+    /// A new name.
+    pub client_name: Option<String>,
+    /// New roles instead of the old ones.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub roles: Option<BTreeSet<RoleName>>,
+    /// New resources instead of the old ones; `null`: all that its roles reach.
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(deserialize_with = "present")]
+    pub resources: Option<Option<BTreeSet<ResourceUri>>>,
+    /// New static claims instead of the old ones.
+    #[schema(value_type = Option<Object>)]
+    pub claims: Option<Map<String, Value>>,
+    /// A new lifetime of its access tokens in seconds; `null`: 900.
+    #[schema(value_type = Option<u32>)]
+    #[serde(deserialize_with = "present")]
+    pub access_token_ttl: Option<Option<AccessTokenLifetime>>,
+    /// Shut out, or let in again.
+    pub disabled: Option<bool>,
+}
+
+/// Tells a member that is `null` from one that is absent.
+#[expect(clippy::option_option, reason = "absent, null and a value are three different wishes")]
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+impl NewClient {
+    /// The client that is to be stored, its metadata checked against `policy`.
+    ///
+    /// # Errors
+    /// The first member that cannot be accepted.
+    pub fn validate(self, generated: ClientId, policy: &Policy, now: UnixSeconds) -> Result<Client, InvalidMetadata> {
+        if self.grant_types.is_some_and(|types| types != GRANT_TYPES) {
+            return Err(InvalidMetadata(format!("grant_types must be {GRANT_TYPES:?}")));
+        }
+        if self.token_endpoint_auth_method.is_some_and(|method| !AUTHENTICATION_METHODS.contains(&method.as_str())) {
+            let expected = AUTHENTICATION_METHODS.join(" or ");
+            return Err(InvalidMetadata(format!("token_endpoint_auth_method must be {expected}")));
+        }
+        let client = Client {
+            client_id: self.client_id.unwrap_or(generated),
+            client_name: self.client_name,
+            roles: self.roles,
+            resources: self.resources,
+            claims: self.claims,
+            access_token_ttl: self.access_token_ttl,
+            disabled: self.disabled,
+            created_at: now,
+            updated_at: now,
+        };
+        client.check(policy)?;
+        Ok(client)
+    }
+}
+
+impl ClientChanges {
+    /// What `client` becomes, checked against `policy`.
+    ///
+    /// # Errors
+    /// The first member that cannot be accepted.
+    pub fn apply(self, client: &Client, policy: &Policy, now: UnixSeconds) -> Result<Client, InvalidMetadata> {
+        let client = client.clone();
+        let changed = Client {
+            client_name: self.client_name.unwrap_or(client.client_name),
+            roles: self.roles.unwrap_or(client.roles),
+            resources: self.resources.unwrap_or(client.resources),
+            claims: self.claims.unwrap_or(client.claims),
+            access_token_ttl: self.access_token_ttl.unwrap_or(client.access_token_ttl),
+            disabled: self.disabled.unwrap_or(client.disabled),
+            updated_at: now,
+            ..client
+        };
+        changed.check(policy)?;
+        Ok(changed)
+    }
+}
+
+impl Client {
+    /// How long its access tokens live.
+    pub fn access_token_lifetime(&self) -> Duration {
+        self.access_token_ttl.map_or(DEFAULT_ACCESS_TOKEN, AccessTokenLifetime::duration)
+    }
+
+    fn check(&self, policy: &Policy) -> Result<(), InvalidMetadata> {
+        if self.client_name.chars().count() > LONGEST_NAME || self.client_name.chars().any(char::is_control) {
+            return refuse(format!(
+                "client_name has at most {LONGEST_NAME} characters, none of them a control character"
+            ));
+        }
+        if self.roles.len() > MOST_ROLES {
+            return refuse(format!("a client has at most {MOST_ROLES} roles"));
+        }
+        if let Some(role) = self.roles.iter().find(|role| policy.role(role.as_str()).is_none()) {
+            return refuse(format!("there is no role {role}; create it first"));
+        }
+        let resources = self.resources.iter().flatten();
+        if resources.clone().count() > MOST_RESOURCES {
+            return refuse(format!("a client has at most {MOST_RESOURCES} resources"));
+        }
+        if let Some(resource) = resources.into_iter().find(|resource| policy.resource_at(resource).is_none()) {
+            return refuse(format!("there is no resource {resource}; register it first"));
+        }
+        check_claims(&self.claims)
+    }
+
+    /// Why tokens that rest on `before` must not outlive the change to `self`; `None` where
+    /// nothing was taken away.
+    pub fn taken_away_since(&self, before: &Self) -> Option<&'static str> {
+        if self.disabled && !before.disabled {
+            return Some("client disabled");
+        }
+        if !before.roles.is_subset(&self.roles) {
+            return Some("role removed from client");
+        }
+        let narrower = match (&before.resources, &self.resources) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(before), Some(after)) => !before.is_subset(after),
+        };
+        narrower.then_some("resource removed from client")
+    }
+}
+
+fn check_claims(claims: &Map<String, Value>) -> Result<(), InvalidMetadata> {
+    if let Some(name) = claims.keys().find(|name| RESERVED_CLAIMS.contains(&name.as_str())) {
+        return refuse(format!("claims may not set {name}, which is reserved"));
+    }
+    if claims.keys().any(|name| name.is_empty() || name.len() > LONGEST_CLAIM_NAME) {
+        return refuse(format!("the name of a claim has 1 to {LONGEST_CLAIM_NAME} bytes"));
+    }
+    let bytes = serde_json::to_vec(claims).map_or(usize::MAX, |json| json.len());
+    if claims.len() > MOST_CLAIMS || bytes > MOST_CLAIM_BYTES {
+        return refuse(format!("a client has at most {MOST_CLAIMS} claims of {MOST_CLAIM_BYTES} bytes in all"));
+    }
+    Ok(())
+}
+
+fn refuse(reason: String) -> Result<(), InvalidMetadata> {
+    Err(InvalidMetadata(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn policy() -> Policy {
+        Policy::new(&"https://id.example".parse().unwrap(), Vec::new(), Vec::new())
+    }
+
+    fn validated(metadata: Value) -> Result<Client, String> {
+        let new: NewClient = serde_json::from_value(metadata).map_err(|error| error.to_string())?;
+        new.validate("generated".parse().unwrap(), &policy(), UnixSeconds(7)).map_err(|error| error.0)
+    }
+
+    #[test]
+    fn a_client_needs_nothing_but_may_say_much() {
+        let least = validated(json!({})).unwrap();
+        assert_eq!((least.client_id.as_str(), least.resources), ("generated", None));
+        let much = json!({
+            "client_id": "agent", "client_name": "Agent", "grant_types": ["client_credentials"],
+            "token_endpoint_auth_method": "client_secret_basic", "roles": ["admin"],
+            "resources": ["https://id.example/admin/v1"], "claims": {"job_role": "Manager"},
+            "access_token_ttl": 3600, "disabled": true,
+        });
+        assert!(validated(much).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_accepted_is_named() {
+        for (metadata, named) in [
+            (json!({"client_id": "usr_x"}), "client_id"),
+            (json!({"grant_types": ["password"]}), "grant_types"),
+            (json!({"grant_types": []}), "grant_types"),
+            (json!({"token_endpoint_auth_method": "none"}), "token_endpoint_auth_method"),
+            (json!({"roles": ["nobody"]}), "nobody"),
+            (json!({"resources": ["https://other.example"]}), "https://other.example"),
+            (json!({"resources": ["nonsense"]}), "resource"),
+            (json!({"claims": {"scope": "admin:*"}}), "scope"),
+            (json!({"claims": {"x": "y".repeat(3000)}}), "claims"),
+            (json!({"access_token_ttl": 0}), "access_token_ttl"),
+            (json!({"access_token_ttl": 3601}), "access_token_ttl"),
+            (json!({"client_name": "a\u{0}b"}), "client_name"),
+            (json!({"client_name": "x".repeat(201)}), "client_name"),
+            (json!({"redirect_uris": []}), "redirect_uris"),
+        ] {
+            let error = validated(metadata.clone()).unwrap_err();
+            assert!(error.contains(named), "{metadata}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_reserved_claim_is_refused() {
+        for claim in RESERVED_CLAIMS {
+            assert!(validated(json!({"claims": {claim: 1}})).is_err(), "{claim}");
+        }
+    }
+
+    #[test]
+    fn null_takes_a_limit_away_and_absence_leaves_it() {
+        let changes = |value| serde_json::from_value::<ClientChanges>(value).unwrap();
+        let limited = validated(json!({"resources": [], "access_token_ttl": 60})).unwrap();
+        let same = changes(json!({})).apply(&limited, &policy(), UnixSeconds(8)).unwrap();
+        assert_eq!((same.resources.is_some(), same.access_token_ttl.is_some()), (true, true));
+        let freed = changes(json!({"resources": null, "access_token_ttl": null}));
+        let freed = freed.apply(&limited, &policy(), UnixSeconds(8)).unwrap();
+        assert_eq!((freed.resources, freed.access_token_ttl), (None, None));
+    }
+
+    #[test]
+    fn only_what_takes_something_away_ends_tokens() {
+        let admin = "https://id.example/admin/v1";
+        let before = validated(json!({"roles": ["admin"], "resources": [admin]})).unwrap();
+        let after = |changes: Value| {
+            let changes: ClientChanges = serde_json::from_value(changes).unwrap();
+            changes.apply(&before, &policy(), UnixSeconds(8)).unwrap().taken_away_since(&before)
+        };
+        assert_eq!(after(json!({"client_name": "New", "access_token_ttl": 60, "claims": {"a": 1}})), None);
+        assert_eq!(after(json!({"roles": ["admin", "guard"], "resources": null})), None);
+        assert!(after(json!({"disabled": true})).is_some());
+        assert!(after(json!({"roles": ["guard"]})).is_some());
+        assert!(after(json!({"resources": ["https://id.example/revocations"]})).is_some());
+    }
+}

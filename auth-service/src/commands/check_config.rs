@@ -1,0 +1,29 @@
+//! `auth-service check-config`: what the settings come to, without starting.
+
+use super::CommandError;
+use super::output::lines;
+use crate::settings::Settings;
+use std::io::Write;
+
+/// Checks the settings and prints what is in force; never a secret.
+pub fn run(settings: &Settings, has_master_key: bool) -> Result<(), CommandError> {
+    settings.check()?;
+    let master_key =
+        if has_master_key { "given".to_owned() } else { settings.master_key_path()?.display().to_string() };
+    let text = lines([
+        ("issuer", settings.issuer.to_string()),
+        ("listen", settings.listen.to_string()),
+        ("database-url", settings.database_url.clone()),
+        ("master key", master_key),
+        ("hash-threads", settings.hash_threads().to_string()),
+        ("signing-algorithm", settings.signing_algorithm.to_string()),
+        ("tls-terminated", settings.tls_terminated.to_string()),
+        ("trusted-proxies", some_or(&settings.trusted_proxies.to_string(), "none")),
+        ("metrics-listen", settings.metrics_listen.map_or_else(|| "off".to_owned(), |at| at.to_string())),
+    ]);
+    writeln!(std::io::stdout(), "{text}settings are good").map_err(CommandError::other)
+}
+
+fn some_or(text: &str, otherwise: &str) -> String {
+    if text.is_empty() { otherwise } else { text }.to_owned()
+}

@@ -1,0 +1,113 @@
+//! `auth-service resource …`.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use bailiwick_core::{ServerName, Tool, ToolKind};
+use clap::Subcommand;
+
+use super::output::{Format, lines, table};
+use super::{CommandError, administration};
+use crate::resources::{Resource, ResourceManifest, ResourceView};
+use crate::settings::Settings;
+
+/// The longest manifest that is read, in bytes.
+const LONGEST_MANIFEST: u64 = 1024 * 1024;
+
+/// What is done with resources.
+#[derive(Subcommand, Debug)]
+pub enum ResourceCommand {
+    /// Register a resource or change it
+    Set {
+        /// The name that its scopes begin with
+        name: ServerName,
+        /// What the server prints with `manifest`; - for standard input
+        #[arg(long, value_name = "PATH")]
+        file: PathBuf,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// List the resources
+    List {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Show a resource with its tools
+    Show {
+        /// Its name
+        name: ServerName,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Delete a resource and end the tokens for it
+    Delete {
+        /// Its name
+        name: ServerName,
+        #[command(flatten)]
+        format: Format,
+    },
+}
+
+/// Does it.
+pub async fn run(settings: &Settings, command: ResourceCommand) -> Result<(), CommandError> {
+    let administration = administration(settings).await?;
+    match command {
+        ResourceCommand::Set { name, file, format } => {
+            let (resource, _) = administration.put_resource(name, read_manifest(&file)?).await?;
+            format.print(&resource.view(), described)
+        }
+        ResourceCommand::List { format } => {
+            let resources = administration.resources().await?;
+            let views: Vec<ResourceView<'_>> = resources.iter().map(Resource::view).collect();
+            format.print(&views, |views| {
+                let row = |view: &ResourceView<'_>| {
+                    [
+                        view.name.to_string(),
+                        view.resource.to_string(),
+                        view.tools.len().to_string(),
+                        view.title.to_owned(),
+                    ]
+                };
+                table(["NAME", "RESOURCE", "TOOLS", "TITLE"], views.iter().map(row))
+            })
+        }
+        ResourceCommand::Show { name, format } => {
+            format.print(&administration.resource(&name).await?.view(), described)
+        }
+        ResourceCommand::Delete { name, format } => {
+            administration.delete_resource(&name).await?;
+            format.done(&format!("resource {name} deleted"))
+        }
+    }
+}
+
+fn read_manifest(path: &PathBuf) -> Result<ResourceManifest, CommandError> {
+    let named = |error: &dyn std::fmt::Display| CommandError::other(format!("{}: {error}", path.display()));
+    let mut text = String::new();
+    let source: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(path).map_err(|error| named(&error))?)
+    };
+    source.take(LONGEST_MANIFEST).read_to_string(&mut text).map_err(|error| named(&error))?;
+    serde_json::from_str(&text).map_err(|error| named(&error))
+}
+
+fn described(view: &ResourceView<'_>) -> String {
+    let head = lines([
+        ("name", view.name.to_string()),
+        ("resource", view.resource.to_string()),
+        ("title", view.title.to_owned()),
+    ]);
+    let row = |tool: &&Tool| {
+        let kind = match tool.kind {
+            ToolKind::Read => "read",
+            ToolKind::Write => "write",
+        };
+        [tool.name.to_string(), kind.to_owned(), tool.title.clone()]
+    };
+    if view.tools.is_empty() {
+        return head;
+    }
+    format!("{head}\n{}", table(["TOOL", "KIND", "TITLE"], view.tools.iter().map(row)))
+}

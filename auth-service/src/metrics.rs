@@ -1,0 +1,90 @@
+//! What the service counts. Owns the names of the metrics; every label has a bounded set of values.
+
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::crypto::pool::HashPool;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// The counters.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    token_requests: Family<Outcome, Counter>,
+    authentications: Family<Outcome, Counter>,
+}
+
+impl Metrics {
+    /// Counters that `registry` shows.
+    pub fn registered(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register("bailiwick_token_requests", "Token requests by outcome", metrics.token_requests.clone());
+        registry.register(
+            "bailiwick_client_authentications",
+            "Client authentications by outcome",
+            metrics.authentications.clone(),
+        );
+        metrics
+    }
+
+    /// Counts a token request: `issued`, or the word of the error.
+    pub fn token_request(&self, outcome: &'static str) {
+        self.token_requests.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts a client authentication.
+    pub fn authentication(&self, outcome: &'static str) {
+        self.authentications.get_or_create(&Outcome { outcome }).inc();
+    }
+}
+
+/// The hash pool's figures, read when somebody asks.
+#[derive(Debug)]
+struct HashPoolCollector(Arc<HashPool>);
+
+/// Shows the figures of the hash pool in `registry`.
+pub fn register_hash_pool(registry: &mut Registry, pool: Arc<HashPool>) {
+    registry.register_collector(Box::new(HashPoolCollector(pool)));
+}
+
+impl Collector for HashPoolCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let figures = self.0.figures();
+        let waiting = ConstGauge::new(i64::try_from(figures.waiting).unwrap_or(i64::MAX));
+        let gauge = encoder.encode_descriptor(
+            "bailiwick_hash_queue_jobs",
+            "Secrets that wait to be verified",
+            None,
+            waiting.metric_type(),
+        )?;
+        waiting.encode(gauge)?;
+        let counters = [
+            ("bailiwick_hash_jobs", "Secrets that were verified by hashing", count(figures.done)),
+            ("bailiwick_hash_jobs_refused", "Secrets that found the queue full", count(figures.refused)),
+            ("bailiwick_hash_jobs_abandoned", "Secrets whose caller had gone", count(figures.abandoned)),
+            ("bailiwick_hash_jobs_panicked", "Hashes that panicked: always 0, or a defect", count(figures.panicked)),
+            ("bailiwick_hash_wait_seconds", "Time that secrets waited, in all", figures.waited.as_secs_f64()),
+            ("bailiwick_hash_work_seconds", "Time that hashing took, in all", figures.worked.as_secs_f64()),
+        ];
+        for (name, help, value) in counters {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a double counts one by one up to nine quadrillion")]
+fn count(jobs: u64) -> f64 {
+    jobs as f64
+}

@@ -1,0 +1,67 @@
+//! The introspection endpoint (RFC 7662): what a token says, told to its own client and to the
+//! guard of its resource. Anybody else learns nothing, not even that it is valid.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bailiwick_core::Claims;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::client_authentication;
+use super::error::{ErrorBody, OAuthError};
+use super::form::Form;
+use super::revoke::TokenParameter;
+use crate::clients::Client;
+use crate::policy::GUARD_ROLE;
+use crate::service::Service;
+use crate::tokens::ExamineError;
+
+/// What is told of a token (RFC 7662 section 2.2).
+#[derive(Serialize, ToSchema)]
+pub struct Introspection {
+    /// Whether it is valid now, and the caller's business.
+    active: bool,
+    /// `Bearer`, where it is active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    /// Its claims, where it is active.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    claims: Option<Claims>,
+}
+
+/// Tells what a token says.
+#[utoipa::path(
+    post, path = "/oauth2/introspect", tag = "OAuth", security(("client" = [])),
+    request_body(content = TokenParameter, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The claims, or {\"active\": false}", body = Introspection),
+        (status = 400, description = "invalid_request", body = ErrorBody),
+        (status = 401, description = "invalid_client", body = ErrorBody),
+    ),
+)]
+pub async fn introspect(
+    request: HttpRequest,
+    form: Form,
+    service: web::Data<Service>,
+) -> Result<HttpResponse, OAuthError> {
+    let mut form = form;
+    let credentials = client_authentication::presented(&request, &mut form)?;
+    let authenticated = service.authenticate(credentials, service.address_of(&request)).await?;
+    let claims = match service.examine(form.required("token")?).await {
+        Ok(claims) => Some(claims),
+        Err(ExamineError::Invalid(_)) => None,
+        Err(other) => return Err(OAuthError::Internal(other.to_string())),
+    };
+    let claims = claims.filter(|claims| may_know(&authenticated.client, claims));
+    let token_type = claims.is_some().then_some("Bearer");
+    let body = Introspection { active: claims.is_some(), token_type, claims };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
+}
+
+/// The token's own client may, and a guard whose `resources` hold the token's audience.
+fn may_know(client: &Client, claims: &Claims) -> bool {
+    let is_guard = client.roles.iter().any(|role| role.as_str() == GUARD_ROLE);
+    let guards_it = is_guard && client.resources.as_ref().is_some_and(|resources| resources.contains(&claims.aud));
+    client.client_id == claims.client_id || guards_it
+}

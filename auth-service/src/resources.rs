@@ -1,0 +1,125 @@
+//! Protected resources (RFC 8707, RFC 9728): the servers that tokens are for, with their tools.
+//! Owns what may be registered and what is built in.
+
+use bailiwick_core::{Issuer, ResourceUri, ServerName, Tool, Tools};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::policy::{ADMIN_PATH, FEED_PATH};
+
+/// The most resources that one service has.
+pub const MOST_RESOURCES: usize = 1000;
+/// The longest title, in characters.
+const LONGEST_TITLE: usize = 200;
+
+/// A registered resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The URI that tokens for it carry as `aud`.
+    pub resource: ResourceUri,
+    /// Its name for people.
+    pub title: String,
+    /// Its tools, under the name that its scopes begin with.
+    pub tools: Tools,
+    /// Whether it belongs to the service and cannot be changed.
+    pub built_in: bool,
+}
+
+/// What is said of a resource when it is put; an MCP server prints it with `manifest`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceManifest {
+    /// Its URI: `http` or `https`, no fragment.
+    #[schema(value_type = String, example = "http://localhost:8001/mcp")]
+    pub resource: ResourceUri,
+    /// Its name for people; at most 200 characters.
+    #[serde(default)]
+    pub title: String,
+    /// Its tools; at most 1000.
+    #[serde(default)]
+    #[schema(value_type = Vec<ToolView>)]
+    pub tools: Vec<Tool>,
+}
+
+/// A resource as the admin API shows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ResourceView<'a> {
+    /// The name that its scopes begin with.
+    #[schema(value_type = String, example = "hr")]
+    pub name: &'a ServerName,
+    /// Its URI.
+    #[schema(value_type = String, example = "http://localhost:8001/mcp")]
+    pub resource: &'a ResourceUri,
+    /// Its name for people.
+    pub title: &'a str,
+    /// Its tools, ordered by name.
+    #[schema(value_type = Vec<ToolView>)]
+    pub tools: Vec<&'a Tool>,
+    /// Whether it belongs to the service and cannot be changed.
+    pub built_in: bool,
+}
+
+/// A tool as the description of the API shows it; the type itself is core's.
+#[derive(ToSchema)]
+#[schema(as = Tool)]
+#[expect(dead_code, reason = "it is only the description of core's Tool")]
+pub struct ToolView {
+    /// Its name.
+    name: String,
+    /// `read` or `write`.
+    kind: String,
+    /// Its name for people; at most 200 characters.
+    title: Option<String>,
+}
+
+/// Why a resource cannot be as it was put.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidResource(pub String);
+
+impl Resource {
+    /// The resources of the service itself.
+    pub fn built_in(issuer: &Issuer) -> Vec<Self> {
+        let resource = |name: &str, path: &str, title: &str| {
+            Some(Self {
+                resource: issuer.endpoint(path).parse().ok()?,
+                title: title.to_owned(),
+                tools: Tools::new(name.parse().ok()?, []).ok()?,
+                built_in: true,
+            })
+        };
+        let built_in =
+            [resource("admin", ADMIN_PATH, "Administration"), resource("feed", FEED_PATH, "Revocation feed")];
+        built_in.into_iter().flatten().collect()
+    }
+
+    /// The resource of that name with that manifest.
+    ///
+    /// # Errors
+    /// Where the title is too long or the tools are not a set that a server can have.
+    pub fn new(name: ServerName, manifest: ResourceManifest) -> Result<Self, InvalidResource> {
+        if manifest.title.chars().count() > LONGEST_TITLE || manifest.title.chars().any(char::is_control) {
+            return Err(InvalidResource(format!(
+                "title has at most {LONGEST_TITLE} characters, none of them a control character"
+            )));
+        }
+        let tools = Tools::new(name, manifest.tools).map_err(|error| InvalidResource(error.to_string()))?;
+        Ok(Self { resource: manifest.resource, title: manifest.title, tools, built_in: false })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &ServerName {
+        self.tools.server()
+    }
+
+    /// As the admin API shows it.
+    pub fn view(&self) -> ResourceView<'_> {
+        ResourceView {
+            name: self.name(),
+            resource: &self.resource,
+            title: &self.title,
+            tools: self.tools.iter().collect(),
+            built_in: self.built_in,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The wiring: the route table, who may call across origins, and the limits of the HTTP server.
+//! Owns no behaviour of any endpoint.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+
+use crate::admin::error::AdminError;
+use crate::oauth2::form;
+use crate::policy::ADMIN_PATH;
+use crate::service::Service;
+use crate::{admin, health, oauth2, openapi};
+
+/// Connections at one time, over all workers.
+const MOST_CONNECTIONS: usize = 4096;
+/// Connections that the operating system holds before they are taken.
+const BACKLOG: u32 = 1024;
+/// How long a caller may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may stay idle between two requests.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long requests may take to finish after the stop was asked for, in seconds.
+const SHUTDOWN_TIMEOUT: u64 = 10;
+
+/// The server, listening and not yet running.
+pub fn start(
+    listener: TcpListener,
+    service: web::Data<Service>,
+    workers: usize,
+) -> std::io::Result<actix_web::dev::Server> {
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(service.clone())
+            .service(
+                web::scope(ADMIN_PATH)
+                    .app_data(web::PayloadConfig::new(admin::json::LONGEST_BODY))
+                    .wrap(from_fn(admin::authorize))
+                    .configure(admin::routes)
+                    .default_service(web::to(|| async { Err::<String, _>(AdminError::NoSuchPath) })),
+            )
+            .configure(routes)
+    });
+    Ok(server
+        .workers(workers)
+        .max_connections(MOST_CONNECTIONS / workers.max(1))
+        .backlog(BACKLOG)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT)
+        .disable_signals()
+        .listen(listener)?
+        .run())
+}
+
+/// Takes the address, so that what is wrong with it is known before anything else starts.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+    let named = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("{address} is taken: another process listens there; stop it or choose another address")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    };
+    TcpListener::bind(address).map_err(named)
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::PayloadConfig::new(form::LONGEST_BODY))
+        .service(
+            web::resource("/.well-known/oauth-authorization-server")
+                .wrap(from_any_origin(&[Method::GET]))
+                .route(web::get().to(oauth2::metadata::metadata)),
+        )
+        .service(
+            web::resource("/.well-known/openid-configuration")
+                .wrap(from_any_origin(&[Method::GET]))
+                .route(web::get().to(oauth2::metadata::openid_configuration)),
+        )
+        .service(
+            web::resource("/.well-known/jwks.json")
+                .wrap(from_any_origin(&[Method::GET]))
+                .route(web::get().to(oauth2::jwks::jwks)),
+        )
+        .service(
+            web::resource("/oauth2/token")
+                .wrap(from_any_origin(&[Method::POST]))
+                .route(web::post().to(oauth2::token::token)),
+        )
+        .service(web::resource("/oauth2/revoke").route(web::post().to(oauth2::revoke::revoke)))
+        .service(web::resource("/oauth2/introspect").route(web::post().to(oauth2::introspect::introspect)))
+        .service(web::resource("/openapi.json").route(web::get().to(openapi::openapi)))
+        .service(web::resource("/health/live").route(web::get().to(health::live)))
+        .service(web::resource("/health/ready").route(web::get().to(health::ready)));
+}
+
+/// Any page may read the answer, and no browser adds credentials of its own: what these endpoints
+/// tell is public, or rests on what the caller sends itself.
+fn from_any_origin(methods: &[Method]) -> Cors {
+    Cors::default().allow_any_origin().send_wildcard().allowed_methods(methods.iter().cloned()).allow_any_header()
+}

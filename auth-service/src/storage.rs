@@ -1,0 +1,169 @@
+//! Storage on SQLite: the SQL, one file per entity, spoken to in domain words. Owns connections,
+//! transactions and migrations; decides nothing.
+//!
+//! Every statement is written to run on PostgreSQL as it stands (both take `$1`, `RETURNING`,
+//! `ON CONFLICT`, `string_agg`); the next engine is a second pair of pools here and a folder of
+//! migrations beside `migrations/auth/sqlite`.
+
+mod clients;
+mod keys;
+mod policy;
+mod resources;
+mod revocations;
+mod roles;
+mod secrets;
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use bailiwick_core::UnixSeconds;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+pub use clients::ClientSnapshot;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/auth/sqlite");
+
+/// Connections that read; SQLite has one writer at a time, and so have we.
+const READERS: u32 = 4;
+/// How long a statement waits for another process's write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What goes wrong below the domain.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The URL names no database that is supported.
+    #[error("the database URL must be sqlite://PATH: {0}")]
+    Url(String),
+    /// The folder or file cannot be made.
+    #[error("cannot create the database {path}: {cause}")]
+    Create {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The schema cannot be brought up to date.
+    #[error("cannot migrate the database: {0}")]
+    Migrate(#[from] MigrateError),
+    /// The database refused or cannot be reached.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row holds what this program never wrote.
+    #[error("the database holds an unreadable {0}")]
+    Unreadable(&'static str),
+}
+
+/// The database.
+#[derive(Clone)]
+pub struct Storage {
+    readers: SqlitePool,
+    writer: SqlitePool,
+}
+
+/// The row that tells whether anything read before is still true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The position of the latest revocation.
+    pub feed_position: u64,
+    /// The version of roles, resources and keys.
+    pub policy_version: i64,
+}
+
+/// A write transaction. It holds the write lock from its beginning: what it reads stays true until
+/// it commits. Dropped without [`Change::commit`], it leaves no trace.
+pub struct Change<'a>(Transaction<'a, Sqlite>);
+
+impl Storage {
+    /// Opens the database at `sqlite://PATH`, makes file (mode 0600) and folder where they are
+    /// missing, and applies pending migrations.
+    pub async fn open(url: &str) -> Result<Self, StorageError> {
+        let path = database_path(url)?;
+        create_privately(&path).map_err(|cause| StorageError::Create { path: path.clone(), cause })?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What was acknowledged survives a power failure, revocations above all.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true);
+        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        MIGRATIONS.run(&writer).await?;
+        let readers = pool().max_connections(READERS).connect_lazy_with(options.read_only(true));
+        Ok(Self { readers, writer })
+    }
+
+    /// Reads the state row.
+    pub async fn state(&self) -> Result<State, StorageError> {
+        let (feed_position, policy_version): (i64, i64) =
+            sqlx::query_as("SELECT feed_position, policy_version FROM state WHERE id = 1")
+                .fetch_one(&self.readers)
+                .await?;
+        Ok(State { feed_position: position(feed_position)?, policy_version })
+    }
+
+    /// Begins a change.
+    pub async fn change(&self) -> Result<Change<'static>, StorageError> {
+        Ok(Change(self.writer.begin_with("BEGIN IMMEDIATE").await?))
+    }
+
+    /// Closes all connections; the write-ahead log is folded into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl Change<'_> {
+    /// Makes everything that was done in this change true at once.
+    pub async fn commit(self) -> Result<(), StorageError> {
+        Ok(self.0.commit().await?)
+    }
+
+    /// Notes that roles, resources or keys are changing, so that every process reads them anew.
+    async fn policy_changes(&mut self) -> Result<(), StorageError> {
+        sqlx::query("UPDATE state SET policy_version = policy_version + 1 WHERE id = 1").execute(&mut *self.0).await?;
+        Ok(())
+    }
+}
+
+/// The file behind `sqlite://PATH`; what the master key is kept beside.
+pub fn database_path(url: &str) -> Result<PathBuf, StorageError> {
+    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.starts_with(':'));
+    let path = path.ok_or_else(|| StorageError::Url(url.split("://").next().unwrap_or_default().to_owned()))?;
+    PathBuf::from_str(path).map_err(|_| StorageError::Url(path.to_owned()))
+}
+
+/// The database holds hashes and sealed keys: only its owner reads it. SQLite gives its journal
+/// files the mode of the database file.
+fn create_privately(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+}
+
+fn position(stored: i64) -> Result<u64, StorageError> {
+    u64::try_from(stored).map_err(|_| StorageError::Unreadable("feed position"))
+}
+
+/// Reads a stored text back into the type that it was written from.
+fn parsed<T: FromStr>(text: &str, what: &'static str) -> Result<T, StorageError> {
+    text.parse().map_err(|_| StorageError::Unreadable(what))
+}
+
+/// Reads names that `string_agg` joined with spaces; none of our names has a space in it.
+fn split<T: FromStr, C: FromIterator<T>>(joined: Option<&str>, what: &'static str) -> Result<C, StorageError> {
+    joined.unwrap_or_default().split(' ').filter(|word| !word.is_empty()).map(|word| parsed(word, what)).collect()
+}
+
+fn seconds(time: UnixSeconds) -> i64 {
+    time.0
+}
