@@ -142,9 +142,7 @@ fn read(output: impl Read + Send + 'static, log: Arc<Mutex<String>>, ready: Send
     })
 }
 
-/// Whether a line of the log is the start-up line.
+/// Whether a line of the log is the start-up line: the one that names the address.
 fn is_listening(line: &str) -> bool {
-    let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { return false };
-    let message = line.get("message").or_else(|| line.pointer("/fields/message"));
-    message.and_then(serde_json::Value::as_str).is_some_and(|message| message.contains("listening"))
+    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["listen"].is_string())
 }
