@@ -15,6 +15,15 @@ use crate::written_id;
 /// An employee's id as a caller writes it; whether somebody has it only the data can tell.
 pub(crate) type EmployeeId = Line<32>;
 
+/// The name of a person, a place or a department.
+pub(crate) type Name = Line<100>;
+
+/// A phone number, in whatever way its country writes it.
+pub(crate) type PhoneNumber = Line<40>;
+
+/// Whatever else is to be said; may be empty.
+pub(crate) type Notes = Prose<0, 2000>;
+
 /// The most employees in one answer.
 pub(crate) const MOST_LISTED: usize = 1000;
 
@@ -59,17 +68,17 @@ pub(crate) struct Employee {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEmployee {
     /// Given name.
-    pub(crate) first_name: Line<100>,
+    pub(crate) first_name: Name,
     /// Family name.
-    pub(crate) last_name: Line<100>,
+    pub(crate) last_name: Name,
     /// Work e-mail address; no two employees share one, whatever its case.
     pub(crate) email: Email,
     /// Work phone number.
-    pub(crate) phone: Line<40>,
+    pub(crate) phone: PhoneNumber,
     /// Department, such as Engineering.
-    pub(crate) department: Line<100>,
+    pub(crate) department: Name,
     /// Job title.
-    pub(crate) position: Line<100>,
+    pub(crate) position: Name,
     /// First day of work, YYYY-MM-DD.
     pub(crate) hire_date: Date,
     /// Salary a year, greater than 0.
@@ -77,13 +86,13 @@ pub(crate) struct NewEmployee {
     /// Employee id of the manager, who must exist.
     pub(crate) manager_id: Option<EmployeeId>,
     /// Place of work.
-    pub(crate) location: Line<100>,
+    pub(crate) location: Name,
     /// Whom to call in an emergency.
-    pub(crate) emergency_contact: Line<200>,
+    pub(crate) emergency_contact: Name,
     /// Phone number of the emergency contact.
-    pub(crate) emergency_phone: Line<40>,
+    pub(crate) emergency_phone: PhoneNumber,
     /// Anything else.
-    pub(crate) notes: Option<Prose<0, 4000>>,
+    pub(crate) notes: Option<Notes>,
 }
 
 /// Which employees to look up; what is given must all be true of them.
@@ -93,7 +102,7 @@ pub(crate) struct EmployeeFilter {
     /// Only the employee with this id.
     pub(crate) employee_id: Option<EmployeeId>,
     /// Only employees of this department.
-    pub(crate) department: Option<Line<100>>,
+    pub(crate) department: Option<Name>,
     /// Only employees with this employment status.
     pub(crate) status: Option<EmploymentStatus>,
 }
@@ -148,17 +157,10 @@ pub(crate) async fn add(database: &Database, new: NewEmployee) -> Result<Employe
 }
 
 /// Adds to what is wrong with a call what only the data tells.
-pub(crate) async fn refuse(database: &Database, mut flawed: Flawed) -> ToolError {
+pub(crate) async fn refuse(database: &Database, flawed: Flawed) -> ToolError {
     let (email, manager_id) = (flawed.field("email"), flawed.field("manager_id"));
-    let found = async {
-        let mut connection = database.read().await?;
-        objections(&mut connection, email.as_ref(), manager_id.as_ref()).await
-    };
-    match found.await {
-        Ok(problems) => flawed.problems.extend(problems),
-        Err(error) => return error.into(),
-    }
-    flawed.into()
+    let objections = async { objections(&mut *database.read().await?, email.as_ref(), manager_id.as_ref()).await };
+    ToolError::flawed(flawed, objections).await
 }
 
 /// What speaks against an employee with this address and this manager.
