@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a server may take until it listens. Generous: a debug build on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -19,6 +19,15 @@ const ATTEMPTS: usize = 5;
 #[must_use]
 pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Asks again and again until the answer is yes. For what a process does by itself after a while; each
+/// question costs a request, so that this is no busy loop.
+pub fn eventually(what: &str, question: impl Fn() -> bool) {
+    let deadline = Instant::now() + READY_WITHIN;
+    while !question() {
+        assert!(Instant::now() < deadline, "{what}: not within {READY_WITHIN:?}");
+    }
 }
 
 /// One running server.

@@ -175,8 +175,7 @@ fn the_scripts_and_tests_that_are_named_exist() {
                     ["cargo", _, "--workspace", "--test", test, ..] => {
                         repository.join(format!("tests/tests/{test}.rs")).exists()
                     }
-                    ["cargo", "build" | "test" | "clippy", "--workspace", ..] => true,
-                    ["python3", "-m", "venv", ..] => true,
+                    ["cargo", "build" | "test" | "clippy", "--workspace", ..] | ["python3", "-m", "venv", ..] => true,
                     [python, "-m", "pip", "install", "--requirement", file] => {
                         python.starts_with("target/python/") && repository.join(file).exists()
                     }
