@@ -31,7 +31,9 @@ fn seen_by_the_sdk(world: &World, mode: &str) -> Value {
 fn lists_calls_and_is_denied(world: &World, mode: &str, version: &str) {
     let seen = seen_by_the_sdk(world, mode);
     assert_eq!(seen["version"], version, "{seen}");
-    assert_eq!(seen["server"], "HRManagementMCP", "{seen}");
+    // A client that is told the revision beforehand never asks who the server is.
+    let server = if mode == version { Value::Null } else { json!("HRManagementMCP") };
+    assert_eq!(seen["server"], server, "{seen}");
     assert_eq!(seen["tools"], json!(["get_employee_records", "get_hr_summary"]), "{seen}");
     assert_eq!(seen["result"]["total_employees"], 2, "{seen}");
     assert!(!seen["refusal"].as_str().unwrap_or("not refused").contains("not refused"), "{seen}");
