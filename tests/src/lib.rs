@@ -13,20 +13,26 @@
 pub mod admin;
 pub mod auth;
 pub mod binary;
+pub mod crm;
+pub mod guarded_server;
 pub mod hr;
 pub mod http;
 pub mod issuer;
 pub mod jwt;
 pub mod markdown;
 pub mod mcp;
+pub mod project;
 pub mod service;
 pub mod world;
 
 pub use admin::AdminApi;
 pub use auth::{AuthService, Credentials};
+pub use crm::CRM;
+pub use guarded_server::GuardedServer;
 pub use hr::HrServer;
 pub use http::{Answer, Http};
 pub use issuer::TestIssuer;
 pub use mcp::{Caller, Era};
+pub use project::PROJECT;
 pub use service::Service;
 pub use world::World;
