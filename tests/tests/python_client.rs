@@ -1,5 +1,6 @@
 //! Third parties in Python, unchanged from the package index: the MCP SDK as a client in both protocol
-//! eras, and PyJWT as a verifier of tokens. `scripts/test` makes their environment.
+//! eras, PyJWT as a verifier of tokens, a validator of the API's description. `scripts/test` makes their
+//! environment.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -65,4 +66,10 @@ fn a_python_resource_server_finds_the_keys_and_verifies_the_token() {
     let token = world.hr_token(&["Officer"], "");
     let claims = python("verify_token.py", &[&world.auth.issuer, &world.hr.resource], ("TOKEN", &token));
     assert_eq!(claims["scope"], "hr:*");
+}
+
+#[test]
+fn a_validator_finds_nothing_wrong_with_the_description_of_the_api() {
+    let world = World::shared();
+    let _ = python("validate_openapi.py", &[&format!("{}/openapi.json", world.auth.issuer)], ("NO_COLOR", "1"));
 }
