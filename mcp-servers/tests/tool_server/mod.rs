@@ -85,11 +85,26 @@ impl<P: Program> Server<P> {
 
     /// What the server answers to a JSON-RPC request.
     pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
+        self.ask_in(REVISION, method, params).await
+    }
+
+    /// What it answers to one of another revision.
+    pub(crate) async fn ask_in(&self, revision: &str, method: &str, mut params: Value) -> Value {
+        if revision >= "2026-07-28" {
+            let of_mcp = |name: &str| format!("io.modelcontextprotocol/{name}");
+            params["_meta"] = json!({
+                of_mcp("protocolVersion"): revision,
+                of_mcp("clientInfo"): {"name": "test", "version": "1"},
+                of_mcp("clientCapabilities"): {},
+            });
+        }
         let request = Request::post("/mcp")
             .header("host", "localhost")
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")
-            .header("mcp-protocol-version", REVISION)
+            .header("mcp-protocol-version", revision)
+            .header("mcp-method", method)
+            .header("mcp-name", params["name"].as_str().unwrap_or_default())
             .body(Body::from(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()))
             .unwrap();
         let response = self.routes.clone().oneshot(request).await.unwrap();

@@ -1,8 +1,6 @@
 //! `get_hr_summary`, and the sample data that it counts.
 
 use bailiwick_mcp_servers::program::SampleData;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use super::*;
 
@@ -19,7 +17,7 @@ fn figures(figures: [i64; 7]) -> Value {
 async fn the_summary_counts_what_there_is() {
     let server = Server::empty().await;
     assert_eq!(server.ok("get_hr_summary", json!({})).await, figures([0; 7]));
-    sample::load(&server.database).await.unwrap();
+    sample::load(server.database()).await.unwrap();
     assert_eq!(server.ok("get_hr_summary", json!({})).await, figures([2, 2, 1, 0, 1, 1, 1]));
     let leave = json!({
         "employee_id": "EMP-002", "leave_type": "sick", "start_date": "2024-02-01", "end_date": "2024-02-01",
@@ -40,36 +38,16 @@ async fn the_sample_data_is_stored_word_for_word() {
     let server = Server::with_sample_data().await;
     let sample = sample_data();
     assert_eq!(server.ok("get_employee_records", json!({})).await["employees"], sample["employees"]);
-    let mut connection = server.database.read().await.unwrap();
-    for (select, kind) in [
-        ("SELECT * FROM leave_requests ORDER BY number", "leave_requests"),
-        ("SELECT * FROM performance_reviews ORDER BY number", "performance_reviews"),
-    ] {
-        let rows = sqlx::query(select).fetch_all(&mut *connection).await.unwrap();
-        let expected = sample[kind].as_array().unwrap();
-        assert_eq!(rows.len(), expected.len());
-        for (row, expected) in rows.iter().zip(expected) {
-            for (member, value) in expected.as_object().unwrap() {
-                assert_eq!(&stored(row, member, value), value, "{kind} {member}");
-            }
-        }
-    }
-}
-
-/// A column of a row as JSON of the kind that `like` is.
-fn stored(row: &SqliteRow, column: &str, like: &Value) -> Value {
-    match like {
-        Value::Number(number) if number.is_f64() => row.get::<f64, _>(column).into(),
-        Value::Number(_) => row.get::<i64, _>(column).into(),
-        Value::Array(_) => serde_json::from_str(row.get(column)).unwrap(),
-        _ => row.get::<Option<String>, _>(column).into(),
+    for table in ["employees", "leave_requests", "performance_reviews"] {
+        server.has_stored(table, &sample[table]).await;
     }
 }
 
 #[tokio::test]
 async fn the_sample_data_goes_into_an_empty_database_only() {
     let server = Server::empty().await;
-    assert_eq!(sample::load(&server.database).await.unwrap(), SampleData::Loaded);
-    assert_eq!(sample::load(&server.database).await.unwrap(), SampleData::NotEmpty);
-    assert_eq!(server.rows().await, (2, 1));
+    assert_eq!(sample::load(server.database()).await.unwrap(), SampleData::Loaded);
+    let before = server.everything().await;
+    assert_eq!(sample::load(server.database()).await.unwrap(), SampleData::NotEmpty);
+    assert_eq!(server.everything().await, before);
 }
