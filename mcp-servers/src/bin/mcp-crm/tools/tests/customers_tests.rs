@@ -104,11 +104,13 @@ async fn of_customers_with_one_address_at_once_exactly_one_is_added() {
         let address = if number % 2 == 0 { "ada@bakery.example" } else { "ADA@Bakery.example" };
         tokio::spawn(async move { server.call("add_customer_profile", with(bakery(), "email_address", address)).await })
     });
-    let mut added = 0;
-    for result in calls.collect::<Vec<_>>() {
-        added += usize::from(result.await.unwrap()["isError"] == json!(false));
+    let (mut added, mut told) = (0, 0);
+    for call in calls.collect::<Vec<_>>() {
+        let result = call.await.unwrap();
+        added += usize::from(result["isError"] == json!(false));
+        told += usize::from(result["content"][0]["text"] == "email_address: belongs to another customer already");
     }
-    assert_eq!(added, 1);
+    assert_eq!((added, told), (1, 15));
     assert_eq!(get(&server, json!({})).await["count"], 1);
 }
 
