@@ -3,29 +3,17 @@
 
 use bailiwick_mcp_servers::arguments::{Flawed, Problems};
 use bailiwick_mcp_servers::database::Database;
-use bailiwick_mcp_servers::fields::{Date, Email, Line, Positive, Prose};
+use bailiwick_mcp_servers::fields::{Date, Email, Id, Name, Notes, PhoneNumber, Positive};
+use bailiwick_mcp_servers::records::{MOST_READ, cut, written_id};
 use bailiwick_mcp_servers::tool::ToolError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use crate::storage;
-use crate::written_id;
 
-/// An employee's id as a caller writes it; whether somebody has it only the data can tell.
-pub(crate) type EmployeeId = Line<32>;
-
-/// The name of a person, a place or a department.
-pub(crate) type Name = Line<100>;
-
-/// A phone number, in whatever way its country writes it.
-pub(crate) type PhoneNumber = Line<40>;
-
-/// Whatever else is to be said; may be empty.
-pub(crate) type Notes = Prose<0, 2000>;
-
-/// The most employees in one answer.
-pub(crate) const MOST_LISTED: usize = 1000;
+/// An employee's id as a caller writes it.
+pub(crate) type EmployeeId = Id;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
@@ -183,16 +171,11 @@ async fn objections(
     Ok(problems)
 }
 
-/// Looks employees up, [`MOST_LISTED`] at most.
+/// Looks employees up, [`MOST_LISTED`](bailiwick_mcp_servers::records::MOST_LISTED) at most.
 pub(crate) async fn find(database: &Database, filter: &EmployeeFilter) -> Result<EmployeeList, ToolError> {
     let mut connection = database.read().await?;
-    let mut employees = storage::employees::find(&mut connection, filter, MOST_LISTED + 1).await?;
-    let message = if employees.len() > MOST_LISTED {
-        employees.truncate(MOST_LISTED);
-        Some(format!("Only the first {MOST_LISTED} employees are listed: narrow the search."))
-    } else {
-        employees.is_empty().then(|| nothing_found(filter))
-    };
+    let mut employees = storage::employees::find(&mut connection, filter, MOST_READ).await?;
+    let message = cut(&mut employees, "employees", || nothing_found(filter));
     Ok(EmployeeList { count: employees.len(), employees, message })
 }
 

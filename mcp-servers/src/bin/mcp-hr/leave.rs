@@ -3,15 +3,15 @@
 
 use bailiwick_mcp_servers::arguments::{Flawed, Problems};
 use bailiwick_mcp_servers::database::Database;
-use bailiwick_mcp_servers::fields::{Date, Positive, Prose};
+use bailiwick_mcp_servers::fields::{Date, Notes, Positive, Prose};
+use bailiwick_mcp_servers::records::written_id;
 use bailiwick_mcp_servers::tool::ToolError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
-use crate::employees::{EmployeeId, Notes};
+use crate::employees::EmployeeId;
 use crate::storage;
-use crate::written_id;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]

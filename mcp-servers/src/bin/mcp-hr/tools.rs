@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use bailiwick_core::Clock;
-use bailiwick_mcp_servers::arguments::Flawed;
+use bailiwick_mcp_servers::arguments::{Flawed, NoArguments};
 use bailiwick_mcp_servers::database::Database;
 use bailiwick_mcp_servers::fields::Date;
 use bailiwick_mcp_servers::tool::{Effect, InvalidTool, Presentation, ToolError, ToolSet};
 
 use crate::employees::{self, Employee, EmployeeFilter, EmployeeList, NewEmployee};
 use crate::leave::{self, LeaveRequest, NewLeaveRequest};
-use crate::summary::{self, NoChoice, Summary};
+use crate::summary::{self, Summary};
 
 /// What the HR tools work on.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ async fn create_leave_request(hr: Hr, given: Result<NewLeaveRequest, Flawed>) ->
     }
 }
 
-async fn get_hr_summary(hr: Hr, given: Result<NoChoice, Flawed>) -> Result<Summary, ToolError> {
+async fn get_hr_summary(hr: Hr, given: Result<NoArguments, Flawed>) -> Result<Summary, ToolError> {
     given?;
     summary::summarise(&hr.database).await
 }
