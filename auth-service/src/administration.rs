@@ -2,6 +2,8 @@
 //! transaction. Owns the order of reading, checking and writing; knows neither HTTP nor terminals.
 
 mod clients;
+mod configuration;
+mod import;
 mod keys;
 mod resources;
 mod roles;
@@ -16,6 +18,8 @@ use crate::policy::Policy;
 use crate::storage::{Change, Storage, StorageError};
 
 pub use clients::{ClientWithSecrets, NewSecret, RegisteredClient};
+pub use configuration::Apply;
+pub use import::Imported;
 
 /// What the deeds need.
 #[derive(Clone)]

@@ -1,8 +1,12 @@
 //! The command line, one file per command. Owns what can be said; what is done is
 //! [`crate::administration`]'s, the same as through the API.
 
+pub mod apply;
 pub mod check_config;
 pub mod client;
+pub mod client_import;
+pub mod export;
+pub mod input;
 pub mod key;
 pub mod migrate;
 pub mod output;
@@ -52,6 +56,10 @@ pub enum Command {
     /// Resources: the servers that tokens are for
     #[command(subcommand)]
     Resource(resource::ResourceCommand),
+    /// Bring clients, roles and resources to what a file says
+    Apply(apply::ApplyCommand),
+    /// Write clients, roles and resources as a file for `apply`
+    Export(export::ExportCommand),
     /// Signing keys
     #[command(subcommand)]
     Keys(key::KeyCommand),

@@ -6,6 +6,7 @@ mod administration;
 mod authentication;
 mod clients;
 mod commands;
+mod configuration;
 mod crypto;
 mod current;
 mod custody;
@@ -65,6 +66,8 @@ fn run(loaded: Loaded<CommandLine>) -> Result<(), CommandError> {
             Command::Client(command) => commands::client::run(&settings, command).await,
             Command::Role(command) => commands::role::run(&settings, command).await,
             Command::Resource(command) => commands::resource::run(&settings, command).await,
+            Command::Apply(command) => commands::apply::run(&settings, command).await,
+            Command::Export(command) => commands::export::run(&settings, command).await,
             Command::Keys(command) => commands::key::run(&settings, master_key, command).await,
         }
     })

@@ -26,7 +26,7 @@ pub struct Resource {
 }
 
 /// What is said of a resource when it is put; an MCP server prints it with `manifest`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceManifest {
     /// Its URI: `http` or `https`, no fragment.

@@ -27,7 +27,7 @@ pub struct Role {
 }
 
 /// What is said of a role when it is put.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleDefinition {
     /// What it is for; at most 500 characters.

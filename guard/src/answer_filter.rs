@@ -19,7 +19,7 @@ const INTERNAL_ERROR: i32 = -32603;
 pub(crate) enum Shown {
     /// It lists the tools.
     Tools,
-    /// It is a stream on which a list of tools may come, among other things.
+    /// Where it is a stream, a list of tools may come on it.
     PerhapsTools,
     /// Something else: it is passed on as it is.
     Everything,
@@ -27,11 +27,12 @@ pub(crate) enum Shown {
 
 impl Shown {
     /// By the label of the request's method. A GET opens or resumes a stream of a server that keeps
-    /// sessions or events.
-    pub(crate) fn to(method: &str) -> Self {
+    /// sessions or events; within a session, two requests of one `id` may have their answers mixed up.
+    pub(crate) fn to(method: &str, in_session: bool) -> Self {
         match method {
             method::LIST => Self::Tools,
             "GET" => Self::PerhapsTools,
+            _ if in_session => Self::PerhapsTools,
             _ => Self::Everything,
         }
     }
@@ -45,16 +46,22 @@ pub(crate) async fn filter(
     principal: &Principal,
 ) -> Response<Body> {
     let plain = answer.headers().get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-    let empty = answer.body().is_end_stream();
-    if plain && is_event_stream(answer.headers()) {
+    let stream = is_event_stream(answer.headers());
+    let message = shown == Shown::Tools && is_of_type(answer.headers(), "application/json");
+    if plain && stream {
         filter_stream(answer, guard, principal)
-    } else if plain && is_of_type(answer.headers(), "application/json") {
+    } else if plain && message {
         filter_message(answer, guard, principal).await
-    } else if empty || shown == Shown::PerhapsTools || !answer.status().is_success() {
+    } else if !stream && !message && (shown != Shown::Tools || shows_nothing(&answer)) {
         answer
     } else {
-        unreadable(&"its form is neither JSON nor an event stream")
+        unreadable(&"it is neither JSON nor an event stream, or it is compressed")
     }
+}
+
+/// An answer without a body, or the server's own error in words that are not JSON.
+fn shows_nothing(answer: &Response<Body>) -> bool {
+    answer.body().is_end_stream() || !answer.status().is_success()
 }
 
 fn filter_stream(mut answer: Response<Body>, guard: &Guard, principal: &Principal) -> Response<Body> {

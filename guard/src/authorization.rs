@@ -7,21 +7,21 @@ use crate::guard::Parts;
 use crate::message::Message;
 use crate::method::Needs;
 use crate::principal::Principal;
-use crate::record::{Subject, ToolLabel};
+use crate::record::{Record, ToolLabel};
 use crate::refusal::Refusal;
 
-/// Whether the message may go on to the server. Notes in `subject` what it is about.
+/// Whether the message may go on to the server. Notes in `record` what it is about.
 pub(crate) fn authorize(
     guard: &Parts,
     principal: &Principal,
     message: Message<'_>,
-    subject: &mut Subject,
+    record: &mut Record,
 ) -> Result<(), Refusal> {
     let Message::Call { id, method, name } = message else {
-        subject.method = "response".into();
+        record.method = "response".into();
         return Ok(());
     };
-    subject.method = guard.methods.label(&method);
+    record.method = guard.methods.label(&method);
     match guard.methods.needs(&method) {
         Needs::AnyToken => Ok(()),
         Needs::Scope(scope) if principal.scope().implies(scope, &guard.tools) => Ok(()),
@@ -30,7 +30,7 @@ pub(crate) fn authorize(
         Needs::ToolsOwn => {
             let Some(name) = name else { return Err(Refusal::NoToolName(id)) };
             let known = guard.tools.get(&name).map(|tool| ToolLabel::Known(tool.name.clone()));
-            subject.tool = known.unwrap_or(ToolLabel::Other);
+            record.tool = known.unwrap_or(ToolLabel::Other);
             match decide(principal.scope(), &guard.tools, &name) {
                 Decision::Allow { .. } => Ok(()),
                 Decision::Deny { needed } => Err(Refusal::InsufficientScope(needed)),

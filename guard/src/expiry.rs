@@ -8,8 +8,9 @@ use bailiwick_core::claims::CLOCK_SKEW;
 use bailiwick_core::{Clock, UnixSeconds};
 use futures::StreamExt;
 
-/// How often an open stream looks at the clock; so late does it end at most.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often an open stream looks at the clock. The clock counts whole seconds, so that a look at each
+/// half ends a stream within one.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// `body` until the token ends at `expires_at`. A stream that is opened in the seconds by which two
 /// clocks may differ ends with them.

@@ -98,23 +98,28 @@ impl KeyStore {
     /// Fetches for a request whose key is not known: joins a fetch under way, else begins one unless
     /// the last ended less than [`QUIET`] ago.
     pub(crate) async fn fetch_once(self: &Arc<Self>) {
-        let quiet = {
-            let flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
-            flight.under_way.is_none() && flight.ended.is_some_and(|ended| ended.elapsed() < QUIET)
-        };
-        if !quiet {
-            self.fetch().await;
+        if let Some(fetch) = self.join(QUIET) {
+            fetch.await;
         }
     }
 
-    /// Joins the fetch under way or begins one, and says whether it succeeded. It runs on a task of
-    /// its own: a caller who goes away does not take it from the others.
+    /// Joins the fetch under way or begins one, and says whether it succeeded.
     async fn fetch(self: &Arc<Self>) -> bool {
-        let fetch = {
-            let mut flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
-            flight.under_way.get_or_insert_with(|| Arc::clone(self).begin()).clone()
-        };
-        fetch.await
+        match self.join(Duration::ZERO) {
+            Some(fetch) => fetch.await,
+            None => false,
+        }
+    }
+
+    /// The fetch under way, or a new one where the last ended at least `quiet` ago. It runs on a task
+    /// of its own: a caller who goes away does not take it from the others.
+    fn join(self: &Arc<Self>, quiet: Duration) -> Option<Fetch> {
+        let mut flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = flight.ended.is_some_and(|ended| ended.elapsed() < quiet);
+        if flight.under_way.is_none() && !rests {
+            flight.under_way = Some(Arc::clone(self).begin());
+        }
+        flight.under_way.clone()
     }
 
     fn begin(self: Arc<Self>) -> Fetch {

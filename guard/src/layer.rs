@@ -19,7 +19,7 @@ use crate::authorization::authorize;
 use crate::guard::Guard;
 use crate::message::Message;
 use crate::principal::Principal;
-use crate::record::Subject;
+use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::session::SESSION_ID;
 use crate::{LARGEST_BODY, bearer, challenge, expiry, origin};
@@ -93,20 +93,20 @@ impl GuardLayer {
     {
         let guard = self.guard.parts();
         let (parts, body) = request.into_parts();
-        let mut subject = Subject::begin();
+        let mut record = Record::begin();
         let page = match guard.hosts.check(&parts).and_then(|()| guard.origins.check(&parts.headers)) {
             Ok(page) => page,
-            Err(refusal) => return Ok(self.refuse(refusal, &parts, &subject)),
+            Err(refusal) => return Ok(self.refuse(refusal, &parts, &record)),
         };
         let mut answer = if origin::is_preflight(&parts) {
             origin::preflight_answer(&parts.headers)
         } else {
-            match self.check(&parts, body, &mut subject).await {
+            match self.check(&parts, body, &mut record).await {
                 Ok((principal, body)) => {
-                    guard.recorder.allowed(&subject);
-                    self.forward(inner, Request::from_parts(parts, body), principal, &subject.method).await?
+                    guard.recorder.allowed(&record);
+                    self.forward(inner, Request::from_parts(parts, body), principal, &record.method).await?
                 }
-                Err(refusal) => self.refuse(refusal, &parts, &subject),
+                Err(refusal) => self.refuse(refusal, &parts, &record),
             }
         };
         if let Some(page) = page {
@@ -116,14 +116,14 @@ impl GuardLayer {
     }
 
     /// Token, size, JSON, decision: the caller and the body that goes on to the server.
-    async fn check<B>(&self, parts: &RequestParts, body: B, subject: &mut Subject) -> Result<(Principal, Body), Refusal>
+    async fn check<B>(&self, parts: &RequestParts, body: B, record: &mut Record) -> Result<(Principal, Body), Refusal>
     where
         B: http_body::Body<Error: Into<BoxError>>,
     {
         let guard = self.guard.parts();
         let principal = authenticate(guard, bearer::token(parts)?).await?;
-        subject.principal = Some(principal.clone());
-        subject.method = match parts.method {
+        record.principal = Some(principal.clone());
+        record.method = match parts.method {
             Method::POST => "none".into(),
             Method::GET => "GET".into(),
             Method::DELETE => "DELETE".into(),
@@ -137,7 +137,7 @@ impl GuardLayer {
         }
         let body = whole(body).await?;
         let message = Message::read(&body).map_err(Refusal::NotAMessage)?;
-        authorize(guard, &principal, message, subject)?;
+        authorize(guard, &principal, message, record)?;
         Ok((principal, Body::from(body)))
     }
 
@@ -154,7 +154,8 @@ impl GuardLayer {
         R: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let guard = self.guard.parts();
-        let shown = Shown::to(method);
+        let in_session = self.sessions == SessionPolicy::Bound && !answer::is_modern(request.headers());
+        let shown = Shown::to(method, in_session);
         self.prepare(&mut request, principal.clone(), shown);
         let mut answer = inner.call(request).await?.map(Body::new);
         if self.sessions == SessionPolicy::Bound {
@@ -185,9 +186,9 @@ impl GuardLayer {
         request.extensions_mut().insert(principal);
     }
 
-    fn refuse(&self, refusal: Refusal, parts: &RequestParts, subject: &Subject) -> Response<Body> {
+    fn refuse(&self, refusal: Refusal, parts: &RequestParts, record: &Record) -> Response<Body> {
         let guard = self.guard.parts();
-        guard.recorder.denied(subject, &refusal);
+        guard.recorder.denied(record, &refusal);
         let asked = Asked {
             challenges: &guard.challenges,
             hinted_scope: challenge::hinted_scope(&parts.headers, &guard.tools, guard.methods.read_scope()),

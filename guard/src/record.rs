@@ -15,7 +15,7 @@ use crate::principal::Principal;
 use crate::refusal::Refusal;
 
 /// What one request was about, as far as it has been read.
-pub(crate) struct Subject {
+pub(crate) struct Record {
     began: Instant,
     /// The method; `none` until the body is read.
     pub(crate) method: Cow<'static, str>,
@@ -25,7 +25,7 @@ pub(crate) struct Subject {
     pub(crate) principal: Option<Principal>,
 }
 
-impl Subject {
+impl Record {
     /// Nothing is known yet; the clock of the duration starts.
     pub(crate) fn begin() -> Self {
         Self { began: Instant::now(), method: Cow::Borrowed("none"), tool: ToolLabel::None, principal: None }
@@ -89,44 +89,44 @@ impl Recorder {
     }
 
     /// Records that the request goes on to the server.
-    pub(crate) fn allowed(&self, subject: &Subject) {
-        self.write(subject, "allow", "allowed", None, None);
+    pub(crate) fn allowed(&self, record: &Record) {
+        self.write(record, "allow", "allowed", None, None);
     }
 
     /// Records that it does not, and the full reason.
-    pub(crate) fn denied(&self, subject: &Subject, refusal: &Refusal) {
+    pub(crate) fn denied(&self, record: &Record, refusal: &Refusal) {
         let (detail, needed) = match refusal {
             Refusal::InvalidToken(error) => (Some(error), None),
             Refusal::InsufficientScope(needed) => (None, Some(needed)),
             _ => (None, None),
         };
-        self.write(subject, "deny", refusal.reason(), detail, needed);
+        self.write(record, "deny", refusal.reason(), detail, needed);
     }
 
     fn write(
         &self,
-        subject: &Subject,
+        record: &Record,
         decision: &'static str,
         reason: &'static str,
         detail: Option<&InvalidToken>,
         needed: Option<&Scope>,
     ) {
-        let labels = Labels { method: subject.method.clone(), tool: subject.tool.clone(), decision, reason };
+        let labels = Labels { method: record.method.clone(), tool: record.tool.clone(), decision, reason };
         self.decisions.get_or_create(&labels).inc();
-        let principal = subject.principal.as_ref();
+        let principal = record.principal.as_ref();
         tracing::info!(
             target: "bailiwick_guard::decision",
             decision,
             reason,
             server = self.server.as_str(),
-            method = &*subject.method,
-            tool = subject.tool.as_str(),
+            method = &*record.method,
+            tool = record.tool.as_str(),
             sub = principal.map(Principal::subject),
             client_id = principal.map(|principal| principal.client_id().as_str()),
             jti = principal.map(|principal| principal.token_id().as_str()),
             needed = needed.map(tracing::field::display),
             detail = detail.map(tracing::field::debug),
-            duration_us = u64::try_from(subject.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            duration_us = u64::try_from(record.began.elapsed().as_micros()).unwrap_or(u64::MAX),
         );
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bailiwick_core::ClientId;
 use http::{HeaderMap, HeaderName};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::principal::Principal;
@@ -40,7 +41,9 @@ pub(crate) struct Sessions(Cache<String, Owner>);
 
 impl Sessions {
     pub(crate) fn new() -> Self {
-        Self(Cache::builder().max_capacity(MOST).time_to_idle(LONGEST_IDLE).build())
+        // The newest is always taken in: who has just opened a session is about to use it.
+        let policy = EvictionPolicy::lru();
+        Self(Cache::builder().max_capacity(MOST).eviction_policy(policy).time_to_idle(LONGEST_IDLE).build())
     }
 
     /// Checks that the session which a request names is its caller's own.

@@ -10,6 +10,7 @@ use jsonschema::{Draft, JsonType, ValidationError, Validator};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -70,6 +71,11 @@ impl fmt::Display for Problems {
         Ok(())
     }
 }
+
+/// The arguments of a tool that takes none.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoArguments {}
 
 /// Arguments that are not what the tool takes: what is wrong, and the members that are right by
 /// themselves, so that the tool can add what only its data tells.
@@ -226,8 +232,6 @@ fn type_word(json_type: JsonType) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
     use crate::fields::{Email, Line, Positive, Prose};
 

@@ -17,8 +17,12 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 /// Connections that only read.
 const READERS: u32 = 4;
 
-/// How long a statement waits for a lock of another process, and a caller for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a statement waits for a lock that another process holds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a call waits for a connection: many that write at once stand in line for the only
+/// writer, but not longer than their callers wait for them.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Where a database is: `sqlite://PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,10 +95,11 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             // What was confirmed to a caller survives a loss of power too.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(PATIENCE)
+            .busy_timeout(LOCK_PATIENCE)
             .foreign_keys(true)
             .optimize_on_close(true, None);
-        let pool = |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+        let pool =
+            |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(CONNECTION_PATIENCE);
         let writer = pool(1).connect_with(options.clone()).await.map_err(open)?;
         migrations.run(&writer).await.map_err(|error| DatabaseError::Migration(path.to_owned(), error))?;
         let only_reading = options.optimize_on_close(false, None).read_only(true);
@@ -121,7 +126,7 @@ impl Database {
 
     /// Whether the database answers.
     pub async fn is_ready(&self) -> bool {
-        sqlx::query("SELECT 1").execute(&self.readers).await.is_ok()
+        sqlx::query("SELECT COUNT(*) FROM sqlite_schema").execute(&self.readers).await.is_ok()
     }
 
     /// Closes all connections once they are free.

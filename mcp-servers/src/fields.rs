@@ -43,6 +43,18 @@ pub struct Line<const LONGEST: usize>(String);
 #[serde(try_from = "String", into = "String")]
 pub struct Prose<const SHORTEST: usize, const LONGEST: usize>(String);
 
+/// The id of a record as a caller writes it; whether there is such a record only the data can tell.
+pub type Id = Line<32>;
+
+/// The name of a person, a place, a department or a trade.
+pub type Name = Line<100>;
+
+/// A phone number, in whatever way its country writes it.
+pub type PhoneNumber = Line<40>;
+
+/// Whatever else is to be said; may be empty.
+pub type Notes = Prose<0, 2000>;
+
 /// An e-mail address, as far as that can be seen: one `@`, something before it, a domain with a dot
 /// after it, no white space, at most [`Email::LONGEST`] characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,10 +66,24 @@ pub struct Email(String);
 #[serde(try_from = "String", into = "String")]
 pub struct Date(jiff::civil::Date);
 
-/// A number above zero.
+/// A number above zero, at most [`LARGEST_NUMBER`].
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Positive(f64);
+
+/// A number from zero to [`LARGEST_NUMBER`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct NotNegative(f64);
+
+/// A number from zero to a hundred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Percentage(f64);
+
+/// The largest number that is taken, whatever it counts. Up to here every whole number and its
+/// hundredths are told apart, and no sum of a server's records runs out of what a number can hold.
+pub const LARGEST_NUMBER: u64 = 10_000_000_000_000;
 
 impl<const LONGEST: usize> Line<LONGEST> {
     /// The text itself.
@@ -179,12 +205,48 @@ impl fmt::Display for Date {
     }
 }
 
+impl Positive {
+    /// What is said of anything else.
+    const EXPECTED: InvalidField = InvalidField("must be a number greater than 0");
+}
+
+impl NotNegative {
+    /// What is said of anything else.
+    const EXPECTED: InvalidField = InvalidField("must be a number, at least 0");
+}
+
+impl Percentage {
+    /// What is said of anything else.
+    const EXPECTED: InvalidField = InvalidField("must be a number from 0 to 100");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the number is far below 2^53")]
+fn is_countable(number: f64) -> bool {
+    number <= LARGEST_NUMBER as f64
+}
+
 impl TryFrom<f64> for Positive {
     type Error = InvalidField;
 
     fn try_from(number: f64) -> Result<Self, InvalidField> {
-        let is_positive = number.is_finite() && number > 0.0;
-        if is_positive { Ok(Self(number)) } else { Err(InvalidField("must be a number greater than 0")) }
+        if number > 0.0 && is_countable(number) { Ok(Self(number)) } else { Err(Self::EXPECTED) }
+    }
+}
+
+impl TryFrom<f64> for NotNegative {
+    type Error = InvalidField;
+
+    fn try_from(number: f64) -> Result<Self, InvalidField> {
+        // `abs` because the negative zero is a zero too.
+        if number >= 0.0 && is_countable(number) { Ok(Self(number.abs())) } else { Err(Self::EXPECTED) }
+    }
+}
+
+impl TryFrom<f64> for Percentage {
+    type Error = InvalidField;
+
+    fn try_from(number: f64) -> Result<Self, InvalidField> {
+        if (0.0..=100.0).contains(&number) { Ok(Self(number.abs())) } else { Err(Self::EXPECTED) }
     }
 }
 
@@ -214,6 +276,18 @@ impl From<Date> for String {
 
 impl From<Positive> for f64 {
     fn from(number: Positive) -> Self {
+        number.0
+    }
+}
+
+impl From<NotNegative> for f64 {
+    fn from(number: NotNegative) -> Self {
+        number.0
+    }
+}
+
+impl From<Percentage> for f64 {
+    fn from(number: Percentage) -> Self {
         number.0
     }
 }
@@ -252,7 +326,12 @@ schema!(
 );
 schema!("Email", [] Email, json_schema!({"type": "string", "format": "email", "maxLength": Email::LONGEST}));
 schema!("Date", [] Date, json_schema!({"type": "string", "format": "date"}));
-schema!("Positive", [] Positive, json_schema!({"type": "number", "exclusiveMinimum": 0}));
+schema!(
+    "Positive", [] Positive,
+    json_schema!({"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST_NUMBER})
+);
+schema!("NotNegative", [] NotNegative, json_schema!({"type": "number", "minimum": 0, "maximum": LARGEST_NUMBER}));
+schema!("Percentage", [] Percentage, json_schema!({"type": "number", "minimum": 0, "maximum": 100}));
 
 #[cfg(test)]
 mod tests {
@@ -302,6 +381,19 @@ mod tests {
         ] {
             assert!(!is_email(wrong), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_number_keeps_to_its_range() {
+        let positive = |number| Positive::try_from(number).is_ok();
+        assert!(positive(0.01) && positive(1e13));
+        assert!(!positive(0.0) && !positive(-1.0) && !positive(1.1e13) && !positive(f64::NAN));
+        let not_negative = |number| NotNegative::try_from(number).map(f64::from).ok();
+        assert_eq!(not_negative(-0.0).map(f64::is_sign_negative), Some(false));
+        assert!(not_negative(1e13).is_some() && not_negative(-0.01).is_none() && not_negative(f64::INFINITY).is_none());
+        let percentage = |number| Percentage::try_from(number).is_ok();
+        assert!(percentage(0.0) && percentage(100.0));
+        assert!(!percentage(-0.1) && !percentage(100.1) && !percentage(f64::NAN));
     }
 
     #[test]

@@ -6,5 +6,6 @@ pub mod database;
 pub mod fields;
 mod health;
 pub mod program;
+pub mod records;
 mod settings;
 pub mod tool;

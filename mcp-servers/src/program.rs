@@ -147,8 +147,9 @@ fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> 
         None => {
             settings.may_speak_plain_http()?;
             Runtime::new()?.block_on(async {
+                let stop = shutdown::requested()?;
                 let started = Starting::<P> { settings, clock, tools, registry, guard }.start(sample_data).await?;
-                started.serve(shutdown::requested()?).await;
+                started.serve(stop).await;
                 Ok(())
             })
         }

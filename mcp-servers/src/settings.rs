@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 /// What else a server can do than serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum ServerCommand {
-    /// Say whether the server would start with these settings; change nothing.
+    /// Check the settings and the declared tools; open no port and no database.
     CheckConfig,
     /// Print the JSON body that registers this server's tools: PUT /admin/v1/resources/{name}.
     Manifest,

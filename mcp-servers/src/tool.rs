@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use bailiwick_core::ToolKind;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorCode, Implementation,
-    JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
-    ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
+    ErrorCode, Implementation, JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -38,6 +37,19 @@ pub enum ToolError {
     Storage(#[from] sqlx::Error),
 }
 
+impl ToolError {
+    /// The refusal of a flawed call, with what the data speaks against it as well.
+    pub async fn flawed(mut flawed: Flawed, objections: impl Future<Output = sqlx::Result<Problems>>) -> Self {
+        match objections.await {
+            Ok(objections) => {
+                flawed.problems.extend(objections);
+                flawed.into()
+            }
+            Err(error) => error.into(),
+        }
+    }
+}
+
 impl From<Flawed> for ToolError {
     fn from(flawed: Flawed) -> Self {
         Self::Arguments(flawed.problems)
@@ -58,11 +70,24 @@ pub struct InvalidTool {
     reason: String,
 }
 
+/// What a tool does to the data, which is also its kind: whatever does not only read is a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It only reads.
+    Reads,
+    /// It adds, and leaves what there is as it is.
+    Adds,
+    /// It changes what there is.
+    Changes,
+}
+
 /// How a tool presents itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Presentation {
     /// Its name in MCP and in scopes.
     pub name: &'static str,
+    /// What it does to the data.
+    pub effect: Effect,
     /// What a person is shown.
     pub title: &'static str,
     /// What a model is told.
@@ -85,17 +110,12 @@ impl<D: Clone + Send + Sync + 'static> ToolSet<D> {
         self.0.list_all()
     }
 
-    /// Declares a tool of `kind`. Its function gets the domain and the arguments, or what is wrong
-    /// with them; the schemas come from its types.
+    /// Declares a tool. Its function gets the domain and the arguments, or what is wrong with them;
+    /// the schemas come from its types.
     ///
     /// # Errors
     /// The name is taken, or a type has no schema of an object.
-    pub fn with<A, R, F, Answer>(
-        mut self,
-        kind: ToolKind,
-        presentation: Presentation,
-        function: F,
-    ) -> Result<Self, InvalidTool>
+    pub fn with<A, R, F, Answer>(mut self, presentation: Presentation, function: F) -> Result<Self, InvalidTool>
     where
         A: DeserializeOwned + JsonSchema,
         R: Serialize + JsonSchema,
@@ -109,7 +129,7 @@ impl<D: Clone + Send + Sync + 'static> ToolSet<D> {
         }
         let arguments = ArgumentSchema::of::<A>().map_err(invalid)?;
         let result = object_schema::<R>(SchemaSettings::draft2020_12().for_serialize()).map_err(invalid)?;
-        let tool = declared(kind, presentation, arguments.advertised(), result);
+        let tool = declared(presentation, arguments.advertised(), result);
         let shared = Arc::new((arguments, function));
         self.0.add_route(ToolRoute::new_dyn(tool, move |call: ToolCallContext<'_, McpServer<D>>| {
             let shared = Arc::clone(&shared);
@@ -125,11 +145,12 @@ impl<D: Clone + Send + Sync + 'static> ToolSet<D> {
     }
 }
 
-fn declared(kind: ToolKind, presentation: Presentation, arguments: &JsonObject, result: JsonObject) -> Tool {
-    let Presentation { name, title, description } = presentation;
-    let annotations = match kind {
-        ToolKind::Read => ToolAnnotations::with_title(title).read_only(true),
-        ToolKind::Write => ToolAnnotations::with_title(title).read_only(false).destructive(false),
+fn declared(presentation: Presentation, arguments: &JsonObject, result: JsonObject) -> Tool {
+    let Presentation { name, effect, title, description } = presentation;
+    let annotations = ToolAnnotations::with_title(title).read_only(effect == Effect::Reads);
+    let annotations = match effect {
+        Effect::Reads => annotations,
+        Effect::Adds | Effect::Changes => annotations.destructive(effect == Effect::Changes),
     };
     Tool::new(name, description, Arc::new(arguments.clone()))
         .with_title(title)
@@ -228,5 +249,65 @@ impl<D: Clone + Send + Sync + 'static> ServerHandler for McpServer<D> {
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
         self.tools.get(name).cloned()
+    }
+
+    /// What rmcp cannot read as a request that it knows comes here; a call with arguments that are
+    /// no object does too.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if request.method == "tools/call" {
+            let message = "the params of tools/call are an object with the text name and the object arguments";
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, Serialize, JsonSchema)]
+    struct Nothing {}
+
+    fn presentation(effect: Effect) -> Presentation {
+        Presentation { name: "tool", effect, title: "Tool", description: "Does nothing." }
+    }
+
+    async fn nothing((): (), given: Result<Nothing, Flawed>) -> Result<Nothing, ToolError> {
+        Ok(given?)
+    }
+
+    async fn text((): (), _: Result<Nothing, Flawed>) -> Result<String, ToolError> {
+        Ok(String::new())
+    }
+
+    #[test]
+    fn a_tool_that_is_declared_twice_stops_the_start() {
+        let once = ToolSet::default().with(presentation(Effect::Reads), nothing).unwrap();
+        let error = once.with(presentation(Effect::Reads), nothing).err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), Some("tool tool: is declared twice"));
+    }
+
+    #[test]
+    fn a_tool_whose_result_is_no_object_stops_the_start() {
+        let error = ToolSet::default().with(presentation(Effect::Reads), text).err().map(|error| error.to_string());
+        assert!(error.unwrap().starts_with("tool tool: only a struct"));
+    }
+
+    #[test]
+    fn a_tool_tells_its_effect_by_its_annotations() {
+        for (effect, reads, destroys) in
+            [(Effect::Reads, true, None), (Effect::Adds, false, Some(false)), (Effect::Changes, false, Some(true))]
+        {
+            let tools = ToolSet::default().with(presentation(effect), nothing).unwrap().list();
+            let annotations = tools[0].annotations.clone().unwrap();
+            assert_eq!((annotations.read_only_hint, annotations.destructive_hint), (Some(reads), destroys));
+        }
     }
 }

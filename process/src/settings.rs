@@ -7,6 +7,9 @@
 //! Lists are declared with `value_delimiter = ','` and are arrays in the file. A secret
 //! `AUTH_MASTER_KEY` is never a flag and never in the file; `AUTH_MASTER_KEY_FILE`,
 //! `--master-key-file` and `master_key_file` name a file that holds it.
+//!
+//! Errors repeat a value that does not parse: what may hold a password, such as the URL of a
+//! database, is best declared as text and parsed by its owner.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -135,16 +138,13 @@ pub fn load<T: FromArgMatches>(command: Command, names: Names, sources: Sources)
     // The command line alone first: it may ask for help, and it may name the file.
     let first = command.clone().try_get_matches_from(&arguments)?;
     let warnings = unknown_variables(names, &settings, &environment);
-    let config = environment.remove(&config_variable(names)).map(PathBuf::from);
+    let config = take(&mut environment, &config_variable(names))?.map(PathBuf::from);
     let mut given = match first.get_one::<PathBuf>(CONFIG).or(config.as_ref()) {
         Some(path) => file::read(path, &settings, names)?,
         None => BTreeMap::new(),
     };
     for setting in &settings {
-        if let Some(value) = environment.remove(&setting.variable) {
-            if value.is_empty() {
-                return Err(SettingsError::Empty(setting.variable.clone()));
-            }
+        if let Some(value) = take(&mut environment, &setting.variable)? {
             let origin = format!("the environment variable {}", setting.variable);
             given.insert(setting.id.clone(), Given { values: vec![value], origin });
         }
@@ -156,6 +156,16 @@ pub fn load<T: FromArgMatches>(command: Command, names: Names, sources: Sources)
     let matches = command.try_get_matches_from(arguments).map_err(|error| with_origin(error, &settings, &given))?;
     let secrets = secrets(names, &matches, &mut environment)?;
     Ok(Loaded { settings: T::from_arg_matches(&matches)?, secrets, warnings })
+}
+
+/// Takes a variable out of the environment. One that is set to nothing is more likely a mistake than
+/// a wish for the default.
+fn take(environment: &mut BTreeMap<String, OsString>, variable: &str) -> Result<Option<OsString>, SettingsError> {
+    let value = environment.remove(variable);
+    if value.as_ref().is_some_and(|value| value.is_empty()) {
+        return Err(SettingsError::Empty(variable.to_owned()));
+    }
+    Ok(value)
 }
 
 /// The id of the argument that names the file.

@@ -54,7 +54,9 @@ impl AuthService {
         Self::with_process(process.unwrap_or_else(|log| panic!("auth-service did not start:\n{log}")), folder)
     }
 
-    fn with_process(process: Service, folder: &Path) -> Self {
+    /// The service that this process is, with its data in `folder`.
+    #[must_use]
+    pub fn with_process(process: Service, folder: &Path) -> Self {
         let issuer = Self::issuer_on(process.port);
         Self { process, issuer, http: Http::new(), folder: folder.to_path_buf() }
     }

@@ -41,7 +41,9 @@ impl HrServer {
         Self::with_process(process.unwrap_or_else(|log| panic!("mcp-hr did not start:\n{log}")))
     }
 
-    fn with_process(process: Service) -> Self {
+    /// The server that this process is.
+    #[must_use]
+    pub fn with_process(process: Service) -> Self {
         let resource = Self::resource_on(process.port);
         Self { process, resource, http: Http::new() }
     }

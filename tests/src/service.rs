@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a server may take until it listens. Generous: a debug build on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -19,6 +19,15 @@ const ATTEMPTS: usize = 5;
 #[must_use]
 pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Asks again and again until the answer is yes. For what a process does by itself after a while; each
+/// question costs a request, so that this is no busy loop.
+pub fn eventually(what: &str, question: impl Fn() -> bool) {
+    let deadline = Instant::now() + READY_WITHIN;
+    while !question() {
+        assert!(Instant::now() < deadline, "{what}: not within {READY_WITHIN:?}");
+    }
 }
 
 /// One running server.
@@ -142,9 +151,7 @@ fn read(output: impl Read + Send + 'static, log: Arc<Mutex<String>>, ready: Send
     })
 }
 
-/// Whether a line of the log is the start-up line.
+/// Whether a line of the log is the start-up line: the one that names the address.
 fn is_listening(line: &str) -> bool {
-    let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { return false };
-    let message = line.get("message").or_else(|| line.pointer("/fields/message"));
-    message.and_then(serde_json::Value::as_str).is_some_and(|message| message.contains("listening"))
+    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["listen"].is_string())
 }

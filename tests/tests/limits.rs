@@ -1,5 +1,7 @@
 //! Limits: what is too much is refused, and only failures are counted against a client.
 
+#![expect(clippy::panic, reason = "a test may panic; that is how it fails")]
+
 use bailiwick_e2e::http::{self, Answer};
 use bailiwick_e2e::{Credentials, Era, World};
 use serde_json::json;
@@ -130,7 +132,7 @@ fn headers_that_are_too_large_or_too_many_are_refused_and_the_service_lives_on()
     let token = world.hr_token(&["Officer"], "");
     for (port, path) in [(world.auth.process.port, "/oauth2/token"), (world.hr.process.port, "/mcp")] {
         let large = format!("X-Large: {}\r\n", "x".repeat(300 * 1024));
-        let many: String = (0..500).map(|number| format!("X-{number}: x\r\n")).collect();
+        let many = "X-Many: x\r\n".repeat(500);
         for headers in [large, many] {
             let request =
                 format!("POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{headers}\r\n");

@@ -406,8 +406,6 @@ fn what_is_no_json_rpc_request_is_refused_with_a_json_rpc_error() {
         "\u{0}",
         r#"{"jsonrpc": "1.0", "id": 1, "method": "tools/list"}"#,
         r#"{"jsonrpc": "2.0", "id": 1, "method": 7}"#,
-        r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 7}}"#,
-        r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/call"}"#,
         r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/list", "method": "tools/call", "params": {"name": "get_hr_summary"}}"#,
         batch.as_str(),
     ];
@@ -417,6 +415,18 @@ fn what_is_no_json_rpc_request_is_refused_with_a_json_rpc_error() {
         );
         assert_eq!(answer.status, 400, "{body}: {answer:#?}");
         assert!(answer.json()["error"]["code"].is_i64(), "{body}: {answer:#?}");
+    }
+}
+
+#[test]
+fn a_call_that_names_no_tool_is_invalid() {
+    let world = World::shared();
+    let token = world.hr_token(&["Officer"], "");
+    for era in Era::ALL {
+        for params in [json!({}), json!({"name": 7}), json!({"name": null, "arguments": {}})] {
+            let answer = world.hr.caller(&token, era).request("tools/call", params.clone());
+            assert_eq!(answer.json()["error"]["code"], -32602, "{era} {params}: {answer:#?}");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Third parties in Python, unchanged from the package index: the MCP SDK as a client in both protocol
-//! eras, and PyJWT as a verifier of tokens. `scripts/test` makes their environment.
+//! eras, PyJWT as a verifier of tokens, a validator of the API's description. `scripts/test` makes their
+//! environment.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -31,7 +32,9 @@ fn seen_by_the_sdk(world: &World, mode: &str) -> Value {
 fn lists_calls_and_is_denied(world: &World, mode: &str, version: &str) {
     let seen = seen_by_the_sdk(world, mode);
     assert_eq!(seen["version"], version, "{seen}");
-    assert_eq!(seen["server"], "HRManagementMCP", "{seen}");
+    // A client that is told the revision beforehand never asks who the server is.
+    let server = if mode == version { Value::Null } else { json!("HRManagementMCP") };
+    assert_eq!(seen["server"], server, "{seen}");
     assert_eq!(seen["tools"], json!(["get_employee_records", "get_hr_summary"]), "{seen}");
     assert_eq!(seen["result"]["total_employees"], 2, "{seen}");
     assert!(!seen["refusal"].as_str().unwrap_or("not refused").contains("not refused"), "{seen}");
@@ -63,4 +66,10 @@ fn a_python_resource_server_finds_the_keys_and_verifies_the_token() {
     let token = world.hr_token(&["Officer"], "");
     let claims = python("verify_token.py", &[&world.auth.issuer, &world.hr.resource], ("TOKEN", &token));
     assert_eq!(claims["scope"], "hr:*");
+}
+
+#[test]
+fn a_validator_finds_nothing_wrong_with_the_description_of_the_api() {
+    let world = World::shared();
+    let _ = python("validate_openapi.py", &[&format!("{}/openapi.json", world.auth.issuer)], ("NO_COLOR", "1"));
 }

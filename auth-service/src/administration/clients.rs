@@ -152,7 +152,8 @@ async fn existing(change: &mut Change<'_>, client_id: &ClientId) -> Result<Clien
     change.client(client_id).await?.ok_or_else(|| not_found("client", client_id))
 }
 
-fn internal(cause: impl std::fmt::Display) -> AdministrationError {
+/// Something that the caller cannot mend.
+pub(super) fn internal(cause: impl std::fmt::Display) -> AdministrationError {
     AdministrationError::Internal(cause.to_string())
 }
 

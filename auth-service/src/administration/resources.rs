@@ -5,6 +5,7 @@ use bailiwick_core::ServerName;
 use super::{Administration, AdministrationError, built_in, not_found};
 use crate::policy::Policy;
 use crate::resources::{MOST_RESOURCES, Resource, ResourceManifest};
+use crate::storage::Change;
 
 impl Administration {
     /// All resources, ordered by name.
@@ -29,6 +30,18 @@ impl Administration {
         let resource = Resource::new(name, manifest).map_err(|error| AdministrationError::Invalid(error.0))?;
         let mut change = self.storage.change().await?;
         let policy = self.policy(&mut change).await?;
+        let is_new = self.put_resource_in(&mut change, &policy, &resource).await?;
+        change.commit().await?;
+        Ok((resource, is_new))
+    }
+
+    /// Puts a resource as part of a change; tells whether it is new.
+    pub(super) async fn put_resource_in(
+        &self,
+        change: &mut Change<'_>,
+        policy: &Policy,
+        resource: &Resource,
+    ) -> Result<bool, AdministrationError> {
         let before = policy.resource(resource.name().as_str());
         if before.is_some_and(|before| before.built_in) {
             return Err(built_in("resource", resource.name()));
@@ -37,15 +50,11 @@ impl Administration {
             return Err(AdministrationError::Conflict(format!("there are at most {MOST_RESOURCES} resources")));
         }
         if let Some(other) = policy.resource_at(&resource.resource).filter(|other| other.name() != resource.name()) {
-            return Err(AdministrationError::Conflict(format!(
-                "{} is registered already, as {}",
-                resource.resource,
-                other.name()
-            )));
+            let sentence = format!("{} is registered already, as {}", resource.resource, other.name());
+            return Err(AdministrationError::Conflict(sentence));
         }
-        change.put_resource(&resource, before, self.clock.now()).await?;
-        change.commit().await?;
-        Ok((resource, before.is_none()))
+        change.put_resource(resource, before, self.clock.now()).await?;
+        Ok(before.is_none())
     }
 
     /// Deletes a resource, takes it from the clients that named it and ends the tokens for it.

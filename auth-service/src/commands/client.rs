@@ -6,6 +6,7 @@ use bailiwick_core::{ClientId, ResourceUri, RoleName};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
+use super::client_import::{self, ImportClients};
 use super::output::{Format, joined, lines, moment, table};
 use super::{CommandError, administration};
 use crate::admin::clients::{ClientDetails, ClientRegistration, ClientView};
@@ -44,6 +45,8 @@ pub enum ClientCommand {
         #[command(flatten)]
         format: Format,
     },
+    /// Register many clients at once, each with a generated secret
+    Import(ImportClients),
     /// The secrets of a client
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -151,6 +154,7 @@ pub async fn run(settings: &Settings, command: ClientCommand) -> Result<(), Comm
             administration.delete_client(&client_id).await?;
             format.done(&format!("client {client_id} deleted; its tokens have ended"))
         }
+        ClientCommand::Import(command) => client_import::run(&administration, command).await,
         ClientCommand::Secret(command) => secret(&administration, command).await,
     }
 }

@@ -1,11 +1,11 @@
 //! `auth-service resource …`.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bailiwick_core::{ServerName, Tool, ToolKind};
 use clap::Subcommand;
 
+use super::input;
 use super::output::{Format, lines, table};
 use super::{CommandError, administration};
 use crate::resources::{Resource, ResourceManifest, ResourceView};
@@ -81,16 +81,9 @@ pub async fn run(settings: &Settings, command: ResourceCommand) -> Result<(), Co
     }
 }
 
-fn read_manifest(path: &PathBuf) -> Result<ResourceManifest, CommandError> {
-    let named = |error: &dyn std::fmt::Display| CommandError::other(format!("{}: {error}", path.display()));
-    let mut text = String::new();
-    let source: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(path).map_err(|error| named(&error))?)
-    };
-    source.take(LONGEST_MANIFEST).read_to_string(&mut text).map_err(|error| named(&error))?;
-    serde_json::from_str(&text).map_err(|error| named(&error))
+fn read_manifest(path: &Path) -> Result<ResourceManifest, CommandError> {
+    let text = input::read(path, LONGEST_MANIFEST)?;
+    serde_json::from_str(&text).map_err(|error| CommandError::Other(format!("{}: {error}", path.display())))
 }
 
 fn described(view: &ResourceView<'_>) -> String {

@@ -154,9 +154,7 @@ impl Storage {
 
     /// At most `limit` clients in the order of their names, those after `after`.
     pub async fn clients_after(&self, after: &str, limit: u32) -> Result<Vec<Client>, StorageError> {
-        let rows: Vec<ClientRow> =
-            sqlx::query_as(PAGE).bind(after).bind(i64::from(limit)).fetch_all(&self.readers).await?;
-        rows.into_iter().map(Client::try_from).collect()
+        page(&self.readers, after, limit).await
     }
 }
 
@@ -164,6 +162,12 @@ impl Change<'_> {
     /// The client of that name, as this change sees it.
     pub async fn client(&mut self, client_id: &ClientId) -> Result<Option<Client>, StorageError> {
         one(&mut *self.0, client_id).await
+    }
+
+    /// At most `limit` clients in the order of their names, those after `after`, as this change
+    /// sees them.
+    pub async fn clients_after(&mut self, after: &str, limit: u32) -> Result<Vec<Client>, StorageError> {
+        page(&mut *self.0, after, limit).await
     }
 
     /// Stores a new client; `false` where its name is taken.
@@ -227,6 +231,15 @@ async fn one<'e>(
 ) -> Result<Option<Client>, StorageError> {
     let row: Option<ClientRow> = sqlx::query_as(ONE).bind(client_id.as_str()).fetch_optional(database).await?;
     row.map(Client::try_from).transpose()
+}
+
+async fn page<'e>(
+    database: impl sqlx::SqliteExecutor<'e>,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Client>, StorageError> {
+    let rows: Vec<ClientRow> = sqlx::query_as(PAGE).bind(after).bind(i64::from(limit)).fetch_all(database).await?;
+    rows.into_iter().map(Client::try_from).collect()
 }
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;

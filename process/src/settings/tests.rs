@@ -146,11 +146,13 @@ fn a_wrong_value_is_told_with_its_place() {
     assert!(of_file.contains(&format!("comes from metrics_listen in {path}")), "{of_file}");
     let of_environment = error(&[], &[("TEST_METRICS_LISTEN", "there")]);
     assert!(of_environment.contains("the environment variable TEST_METRICS_LISTEN"), "{of_environment}");
+    let of_flag = error(&[], &[("TEST_TLS_TERMINATED", "yes")]);
+    assert!(of_flag.contains("true, false") && of_flag.contains("TEST_TLS_TERMINATED"), "{of_flag}");
     assert!(!error(&["--metrics-listen", "x"], &[]).contains("comes from"));
-    assert_eq!(
-        error(&[], &[("TEST_ISSUER", "")]),
-        "the environment variable TEST_ISSUER is set but empty: give it a value or unset it"
-    );
+    for variable in ["TEST_ISSUER", "TEST_CONFIG"] {
+        let expected = format!("the environment variable {variable} is set but empty: give it a value or unset it");
+        assert_eq!(error(&[], &[(variable, "")]), expected);
+    }
 }
 
 #[test]

@@ -3,20 +3,17 @@
 
 use bailiwick_mcp_servers::arguments::{Flawed, Problems};
 use bailiwick_mcp_servers::database::Database;
-use bailiwick_mcp_servers::fields::{Date, Email, Line, Positive, Prose};
+use bailiwick_mcp_servers::fields::{Date, Email, Id, Name, Notes, PhoneNumber, Positive};
+use bailiwick_mcp_servers::records::{MOST_READ, cut, written_id};
 use bailiwick_mcp_servers::tool::ToolError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use crate::storage;
-use crate::written_id;
 
-/// An employee's id as a caller writes it; whether somebody has it only the data can tell.
-pub(crate) type EmployeeId = Line<32>;
-
-/// The most employees in one answer.
-pub(crate) const MOST_LISTED: usize = 1000;
+/// An employee's id as a caller writes it.
+pub(crate) type EmployeeId = Id;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
@@ -59,17 +56,17 @@ pub(crate) struct Employee {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEmployee {
     /// Given name.
-    pub(crate) first_name: Line<100>,
+    pub(crate) first_name: Name,
     /// Family name.
-    pub(crate) last_name: Line<100>,
+    pub(crate) last_name: Name,
     /// Work e-mail address; no two employees share one, whatever its case.
     pub(crate) email: Email,
     /// Work phone number.
-    pub(crate) phone: Line<40>,
+    pub(crate) phone: PhoneNumber,
     /// Department, such as Engineering.
-    pub(crate) department: Line<100>,
+    pub(crate) department: Name,
     /// Job title.
-    pub(crate) position: Line<100>,
+    pub(crate) position: Name,
     /// First day of work, YYYY-MM-DD.
     pub(crate) hire_date: Date,
     /// Salary a year, greater than 0.
@@ -77,13 +74,13 @@ pub(crate) struct NewEmployee {
     /// Employee id of the manager, who must exist.
     pub(crate) manager_id: Option<EmployeeId>,
     /// Place of work.
-    pub(crate) location: Line<100>,
+    pub(crate) location: Name,
     /// Whom to call in an emergency.
-    pub(crate) emergency_contact: Line<200>,
+    pub(crate) emergency_contact: Name,
     /// Phone number of the emergency contact.
-    pub(crate) emergency_phone: Line<40>,
+    pub(crate) emergency_phone: PhoneNumber,
     /// Anything else.
-    pub(crate) notes: Option<Prose<0, 4000>>,
+    pub(crate) notes: Option<Notes>,
 }
 
 /// Which employees to look up; what is given must all be true of them.
@@ -93,7 +90,7 @@ pub(crate) struct EmployeeFilter {
     /// Only the employee with this id.
     pub(crate) employee_id: Option<EmployeeId>,
     /// Only employees of this department.
-    pub(crate) department: Option<Line<100>>,
+    pub(crate) department: Option<Name>,
     /// Only employees with this employment status.
     pub(crate) status: Option<EmploymentStatus>,
 }
@@ -148,17 +145,10 @@ pub(crate) async fn add(database: &Database, new: NewEmployee) -> Result<Employe
 }
 
 /// Adds to what is wrong with a call what only the data tells.
-pub(crate) async fn refuse(database: &Database, mut flawed: Flawed) -> ToolError {
+pub(crate) async fn refuse(database: &Database, flawed: Flawed) -> ToolError {
     let (email, manager_id) = (flawed.field("email"), flawed.field("manager_id"));
-    let found = async {
-        let mut connection = database.read().await?;
-        objections(&mut connection, email.as_ref(), manager_id.as_ref()).await
-    };
-    match found.await {
-        Ok(problems) => flawed.problems.extend(problems),
-        Err(error) => return error.into(),
-    }
-    flawed.into()
+    let objections = async { objections(&mut *database.read().await?, email.as_ref(), manager_id.as_ref()).await };
+    ToolError::flawed(flawed, objections).await
 }
 
 /// What speaks against an employee with this address and this manager.
@@ -181,16 +171,11 @@ async fn objections(
     Ok(problems)
 }
 
-/// Looks employees up, [`MOST_LISTED`] at most.
+/// Looks employees up, [`MOST_LISTED`](bailiwick_mcp_servers::records::MOST_LISTED) at most.
 pub(crate) async fn find(database: &Database, filter: &EmployeeFilter) -> Result<EmployeeList, ToolError> {
     let mut connection = database.read().await?;
-    let mut employees = storage::employees::find(&mut connection, filter, MOST_LISTED + 1).await?;
-    let message = if employees.len() > MOST_LISTED {
-        employees.truncate(MOST_LISTED);
-        Some(format!("Only the first {MOST_LISTED} employees are listed: narrow the search."))
-    } else {
-        employees.is_empty().then(|| nothing_found(filter))
-    };
+    let mut employees = storage::employees::find(&mut connection, filter, MOST_READ).await?;
+    let message = cut(&mut employees, "employees", || nothing_found(filter));
     Ok(EmployeeList { count: employees.len(), employees, message })
 }
 

@@ -3,7 +3,8 @@
 
 use bailiwick_mcp_servers::arguments::{Flawed, Problems};
 use bailiwick_mcp_servers::database::Database;
-use bailiwick_mcp_servers::fields::{Date, Positive, Prose};
+use bailiwick_mcp_servers::fields::{Date, Notes, Positive, Prose};
+use bailiwick_mcp_servers::records::written_id;
 use bailiwick_mcp_servers::tool::ToolError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,6 @@ use sqlx::SqliteConnection;
 
 use crate::employees::EmployeeId;
 use crate::storage;
-use crate::written_id;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +53,9 @@ pub(crate) struct LeaveRequest {
     pub(crate) created_date: Date,
 }
 
+/// Why somebody wants leave.
+pub(crate) type Reason = Prose<1, 1000>;
+
 /// Leave to ask for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -66,9 +69,9 @@ pub(crate) struct NewLeaveRequest {
     /// Last day of leave, YYYY-MM-DD; not before the first.
     pub(crate) end_date: Date,
     /// Why.
-    pub(crate) reason: Prose<1, 1000>,
+    pub(crate) reason: Reason,
     /// Anything else.
-    pub(crate) notes: Option<Prose<0, 4000>>,
+    pub(crate) notes: Option<Notes>,
 }
 
 impl NewLeaveRequest {
@@ -107,18 +110,11 @@ pub(crate) async fn request(database: &Database, new: NewLeaveRequest, today: Da
 }
 
 /// Adds to what is wrong with a call what the data tells, and what the two dates tell together.
-pub(crate) async fn refuse(database: &Database, mut flawed: Flawed) -> ToolError {
+pub(crate) async fn refuse(database: &Database, flawed: Flawed) -> ToolError {
     let employee_id = flawed.field("employee_id");
     let dates = (flawed.field("start_date"), flawed.field("end_date"));
-    let found = async {
-        let mut connection = database.read().await?;
-        objections(&mut connection, employee_id.as_ref(), dates).await
-    };
-    match found.await {
-        Ok(problems) => flawed.problems.extend(problems),
-        Err(error) => return error.into(),
-    }
-    flawed.into()
+    let objections = async { objections(&mut *database.read().await?, employee_id.as_ref(), dates).await };
+    ToolError::flawed(flawed, objections).await
 }
 
 /// What speaks against leave of this employee from the first of `dates` to the second.

@@ -50,8 +50,3 @@ impl Program for Hr {
 fn main() -> ExitCode {
     program::run::<Hr>()
 }
-
-/// A written id: `EMP-001` is number 1 of the employees.
-fn written_id(prefix: &str, number: i64) -> String {
-    format!("{prefix}-{number:03}")
-}

@@ -2,6 +2,7 @@
 //! counts them. The SQL is in [`crate::storage::reviews`].
 
 use bailiwick_mcp_servers::fields::Date;
+use bailiwick_mcp_servers::records::TextList;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
@@ -30,8 +31,8 @@ pub(crate) struct Review {
     pub(crate) communication: i64,
     pub(crate) teamwork: i64,
     pub(crate) leadership: i64,
-    pub(crate) goals_achieved: Vec<String>,
-    pub(crate) areas_for_improvement: Vec<String>,
-    pub(crate) next_period_goals: Vec<String>,
+    pub(crate) goals_achieved: TextList,
+    pub(crate) areas_for_improvement: TextList,
+    pub(crate) next_period_goals: TextList,
     pub(crate) comments: String,
 }

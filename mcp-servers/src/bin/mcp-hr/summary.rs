@@ -3,14 +3,9 @@
 use bailiwick_mcp_servers::database::Database;
 use bailiwick_mcp_servers::tool::ToolError;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::storage;
-
-/// Nothing to choose: the summary is of everything.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NoChoice {}
 
 /// How many there are of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use bailiwick_core::{Clock, ToolKind};
-use bailiwick_mcp_servers::arguments::Flawed;
+use bailiwick_core::Clock;
+use bailiwick_mcp_servers::arguments::{Flawed, NoArguments};
 use bailiwick_mcp_servers::database::Database;
 use bailiwick_mcp_servers::fields::Date;
-use bailiwick_mcp_servers::tool::{InvalidTool, Presentation, ToolError, ToolSet};
+use bailiwick_mcp_servers::tool::{Effect, InvalidTool, Presentation, ToolError, ToolSet};
 
 use crate::employees::{self, Employee, EmployeeFilter, EmployeeList, NewEmployee};
 use crate::leave::{self, LeaveRequest, NewLeaveRequest};
-use crate::summary::{self, NoChoice, Summary};
+use crate::summary::{self, Summary};
 
 /// What the HR tools work on.
 #[derive(Clone)]
@@ -24,9 +24,9 @@ pub(crate) struct Hr {
 pub(crate) fn tools() -> Result<ToolSet<Hr>, InvalidTool> {
     ToolSet::default()
         .with(
-            ToolKind::Write,
             Presentation {
                 name: "add_employee_record",
+                effect: Effect::Adds,
                 title: "Add an employee",
                 description: "Adds an employee and returns the record with its new id (EMP-…). The e-mail address must \
                               not belong to another employee; a manager must exist.",
@@ -34,9 +34,9 @@ pub(crate) fn tools() -> Result<ToolSet<Hr>, InvalidTool> {
             add_employee_record,
         )?
         .with(
-            ToolKind::Read,
             Presentation {
                 name: "get_employee_records",
+                effect: Effect::Reads,
                 title: "Look up employees",
                 description: "Lists employees, all of them or those that fit every filter given: id, department, \
                               employment status. At most 1000 are listed.",
@@ -44,9 +44,9 @@ pub(crate) fn tools() -> Result<ToolSet<Hr>, InvalidTool> {
             get_employee_records,
         )?
         .with(
-            ToolKind::Write,
             Presentation {
                 name: "create_leave_request",
+                effect: Effect::Adds,
                 title: "Ask for leave",
                 description: "Files a request for leave of an employee, from the first day to the last, both counted. \
                               It starts pending and is returned with its new id (LEAVE-…).",
@@ -54,9 +54,9 @@ pub(crate) fn tools() -> Result<ToolSet<Hr>, InvalidTool> {
             create_leave_request,
         )?
         .with(
-            ToolKind::Read,
             Presentation {
                 name: "get_hr_summary",
+                effect: Effect::Reads,
                 title: "Summarise HR",
                 description: "Counts employees, requests for leave and performance reviews.",
             },
@@ -82,7 +82,7 @@ async fn create_leave_request(hr: Hr, given: Result<NewLeaveRequest, Flawed>) ->
     }
 }
 
-async fn get_hr_summary(hr: Hr, given: Result<NoChoice, Flawed>) -> Result<Summary, ToolError> {
+async fn get_hr_summary(hr: Hr, given: Result<NoArguments, Flawed>) -> Result<Summary, ToolError> {
     given?;
     summary::summarise(&hr.database).await
 }

@@ -64,7 +64,7 @@ pub(crate) async fn is_empty(connection: &mut SqliteConnection) -> sqlx::Result<
 pub(crate) async fn find(
     connection: &mut SqliteConnection,
     filter: &EmployeeFilter,
-    most: usize,
+    most: i64,
 ) -> sqlx::Result<Vec<Employee>> {
     sqlx::query_as(
         "SELECT employee_id, first_name, last_name, email, phone, department, position, hire_date, salary, \
@@ -75,7 +75,7 @@ pub(crate) async fn find(
     .bind(filter.employee_id.as_ref().map(Line::as_str))
     .bind(filter.department.as_ref().map(Line::as_str))
     .bind(filter.status)
-    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .bind(most)
     .fetch_all(connection)
     .await
 }

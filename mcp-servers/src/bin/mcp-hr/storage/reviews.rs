@@ -1,5 +1,4 @@
-//! Performance reviews in SQL. The lists of a review are JSON arrays in one column each: they are
-//! read and written whole.
+//! Performance reviews in SQL.
 
 use sqlx::SqliteConnection;
 
@@ -12,7 +11,6 @@ pub(crate) async fn next_number(connection: &mut SqliteConnection) -> sqlx::Resu
 
 /// Stores a review under an id whose number is `number`.
 pub(crate) async fn insert(connection: &mut SqliteConnection, number: i64, review: &Review) -> sqlx::Result<()> {
-    let list = |texts: &[String]| serde_json::Value::from(texts).to_string();
     sqlx::query(
         "INSERT INTO performance_reviews (number, review_id, employee_id, reviewer_id, review_period, review_date, \
          overall_rating, technical_skills, communication, teamwork, leadership, goals_achieved, \
@@ -30,9 +28,9 @@ pub(crate) async fn insert(connection: &mut SqliteConnection, number: i64, revie
     .bind(review.communication)
     .bind(review.teamwork)
     .bind(review.leadership)
-    .bind(list(&review.goals_achieved))
-    .bind(list(&review.areas_for_improvement))
-    .bind(list(&review.next_period_goals))
+    .bind(review.goals_achieved.to_column())
+    .bind(review.areas_for_improvement.to_column())
+    .bind(review.next_period_goals.to_column())
     .bind(&review.comments)
     .execute(connection)
     .await

@@ -67,6 +67,17 @@ async fn an_unknown_tool_is_the_protocols_own_error() {
 }
 
 #[tokio::test]
+async fn arguments_that_are_no_object_are_a_protocol_error() {
+    let server = Server::empty().await;
+    for arguments in [json!([]), json!("x"), json!(5)] {
+        let params = json!({"name": "get_hr_summary", "arguments": arguments});
+        let answer = server.ask("2025-11-25", "tools/call", params).await;
+        assert_eq!(answer["error"]["code"], json!(-32602), "{answer}");
+    }
+    assert_eq!(server.ask("2025-11-25", "tools/drop", json!({})).await["error"]["code"], json!(-32601));
+}
+
+#[tokio::test]
 async fn the_server_names_itself() {
     let server = Server::empty().await;
     let hello = json!({

@@ -1,0 +1,250 @@
+//! Clients, roles and resources as a file says them, for those who keep them under version control.
+//! Owns the form of the file and what differs between two states; applying is
+//! [`crate::administration`]'s. No secret is ever in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bailiwick_core::{ClientId, ResourceUri, RoleName, ServerName, Tool};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clients::{AccessTokenLifetime, Client, NewClient};
+use crate::resources::{Resource, ResourceManifest};
+use crate::roles::{Role, RoleDefinition};
+
+/// What a file says. A part that is missing says nothing of that part.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Configuration {
+    /// Roles by name.
+    pub roles: BTreeMap<RoleName, RoleDefinition>,
+    /// Resources by name.
+    pub resources: BTreeMap<ServerName, ResourceManifest>,
+    /// Clients by `client_id`.
+    pub clients: BTreeMap<ClientId, ClientDefinition>,
+}
+
+/// A client as a file says it: what is left out has its default.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientDefinition {
+    /// Its name for people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub client_name: String,
+    /// Its roles.
+    pub roles: BTreeSet<RoleName>,
+    /// The resources that it may ask for; left out: all that its roles reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<BTreeSet<ResourceUri>>,
+    /// The static claims of its tokens.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub claims: Map<String, Value>,
+    /// The lifetime of its access tokens in seconds; left out: 900.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token_ttl: Option<AccessTokenLifetime>,
+    /// Whether it is shut out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+}
+
+/// The form that a file is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileForm {
+    /// TOML.
+    Toml,
+    /// YAML.
+    Yaml,
+}
+
+impl Configuration {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What is wrong with it and where, in the words of the reader of that form.
+    pub fn read(text: &str, form: FileForm) -> Result<Self, String> {
+        match form {
+            FileForm::Toml => toml::from_str(text).map_err(|error| error.to_string()),
+            FileForm::Yaml => yaml_serde::from_str(text).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// What cannot be written in that form.
+    pub fn write(&self, form: FileForm) -> Result<String, String> {
+        match form {
+            FileForm::Toml => toml::to_string_pretty(self).map_err(|error| error.to_string()),
+            FileForm::Yaml => yaml_serde::to_string(self).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+impl From<ClientDefinition> for NewClient {
+    fn from(definition: ClientDefinition) -> Self {
+        Self {
+            client_name: definition.client_name,
+            roles: definition.roles,
+            resources: definition.resources,
+            claims: definition.claims,
+            access_token_ttl: definition.access_token_ttl,
+            disabled: definition.disabled,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Client> for ClientDefinition {
+    fn from(client: &Client) -> Self {
+        Self {
+            client_name: client.client_name.clone(),
+            roles: client.roles.clone(),
+            resources: client.resources.clone(),
+            claims: client.claims.clone(),
+            access_token_ttl: client.access_token_ttl,
+            disabled: client.disabled,
+        }
+    }
+}
+
+impl From<&Role> for RoleDefinition {
+    fn from(role: &Role) -> Self {
+        Self { description: role.description.clone(), scope: role.scope.clone() }
+    }
+}
+
+impl From<&Resource> for ResourceManifest {
+    fn from(resource: &Resource) -> Self {
+        let tools: Vec<Tool> = resource.tools.iter().cloned().collect();
+        Self { resource: resource.resource.clone(), title: resource.title.clone(), tools }
+    }
+}
+
+/// One thing that an apply does or would do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// What is done.
+    pub action: Action,
+    /// `role`, `resource` or `client`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The members that differ; for what is new or goes, all that it says.
+    pub members: Vec<MemberDifference>,
+}
+
+/// What is done to one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is new.
+    Create,
+    /// It changes.
+    Update,
+    /// It goes.
+    Delete,
+}
+
+/// One member that differs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MemberDifference {
+    /// Its name.
+    pub member: String,
+    /// What it was; `null` where it was not there.
+    pub before: Value,
+    /// What it becomes; `null` where it goes.
+    pub after: Value,
+}
+
+/// What differs between the two states of one thing; `None` where nothing does.
+pub fn difference<T: Serialize>(
+    kind: &'static str,
+    name: &dyn std::fmt::Display,
+    before: Option<&T>,
+    after: Option<&T>,
+) -> Option<Difference> {
+    let action = match (before, after) {
+        (None, None) => return None,
+        (None, Some(_)) => Action::Create,
+        (Some(_), Some(_)) => Action::Update,
+        (Some(_), None) => Action::Delete,
+    };
+    let (before, after) = (members_of(before), members_of(after));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let value = |members: &Map<String, Value>, name: &String| members.get(name).cloned().unwrap_or_default();
+    let members: Vec<MemberDifference> = names
+        .into_iter()
+        .map(|name| MemberDifference { member: name.clone(), before: value(&before, name), after: value(&after, name) })
+        .filter(|member| member.before != member.after)
+        .collect();
+    if action == Action::Update && members.is_empty() {
+        return None;
+    }
+    Some(Difference { action, kind, name: name.to_string(), members })
+}
+
+fn members_of<T: Serialize>(thing: Option<&T>) -> Map<String, Value> {
+    match thing.map(serde_json::to_value) {
+        Some(Ok(Value::Object(members))) => members,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOML: &str = r#"
+        [roles.Officer]
+        description = "HR only"
+        scope = "hr:*"
+
+        [resources.hr]
+        resource = "http://localhost:8001/mcp"
+        title = "HR"
+        tools = [{ name = "get_hr_summary", kind = "read", title = "Summary" }]
+
+        [clients.payroll]
+        client_name = "Payroll"
+        roles = ["Officer"]
+        claims = { job_role = "Officer" }
+    "#;
+
+    #[test]
+    fn what_is_written_is_read_again_in_both_forms() {
+        let configuration = Configuration::read(TOML, FileForm::Toml).unwrap();
+        for form in [FileForm::Toml, FileForm::Yaml] {
+            let written = configuration.write(form).unwrap();
+            let again = Configuration::read(&written, form).unwrap();
+            assert_eq!(members_of(Some(&again)), members_of(Some(&configuration)), "{written}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_at_every_depth() {
+        for (wrong, named) in [
+            ("[rolls]", "rolls"),
+            ("[roles.A]\nscope = \"hr:*\"\nscopes = \"x\"", "scopes"),
+            ("[clients.a]\nclient_secret = \"x\"", "client_secret"),
+            ("[clients.a]\nclient_id = \"b\"", "client_id"),
+            ("[resources.hr]\nresource = \"http://a.example\"\ntools = [{name=\"a\",kind=\"read\",x=1}]", "x"),
+            ("[clients.usr_a]", "usr_"),
+        ] {
+            let error = Configuration::read(wrong, FileForm::Toml).unwrap_err();
+            assert!(error.contains(named), "{wrong}: {error}");
+        }
+        assert!(Configuration::read("rolls: {}", FileForm::Yaml).is_err());
+    }
+
+    #[test]
+    fn a_difference_names_the_members_that_differ_and_no_others() {
+        let before = ClientDefinition { client_name: "A".to_owned(), ..ClientDefinition::default() };
+        let after = ClientDefinition { disabled: true, ..before.clone() };
+        assert_eq!(difference("client", &"a", Some(&before), Some(&before)), None);
+        let found = difference("client", &"a", Some(&before), Some(&after)).unwrap();
+        let members: Vec<&str> = found.members.iter().map(|member| member.member.as_str()).collect();
+        assert_eq!((found.action, members), (Action::Update, vec!["disabled"]));
+        assert_eq!(difference("client", &"a", None, Some(&before)).unwrap().action, Action::Create);
+        assert_eq!(difference("client", &"a", Some(&before), None).unwrap().action, Action::Delete);
+    }
+}

@@ -1,0 +1,19 @@
+//! The guard in front of a real rmcp server, with a real issuer on loopback that the tests make and
+//! break. One file per topic.
+#![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
+
+mod attacks;
+mod building;
+mod challenges;
+mod issuer;
+mod keys;
+mod listing;
+mod metadata;
+mod methods;
+mod origins;
+mod records;
+mod scene;
+mod server;
+mod sessions;
+mod streams;
+mod token_rules;

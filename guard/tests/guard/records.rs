@@ -1,0 +1,147 @@
+//! One log line and one count per decision, from the same words; never a token.
+
+use std::sync::{Arc, Mutex};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::issuer::SigningKey;
+use crate::scene::{Scene, call, post, request};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Lines {
+    fn all(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The fields of the decisions, without their durations.
+    fn decisions(&self) -> Vec<Value> {
+        let lines = self.all();
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let decisions = lines.filter(|line| line["target"] == "bailiwick_guard::decision");
+        decisions
+            .map(|mut line| {
+                assert_eq!(line["level"], "INFO");
+                assert!(line["fields"]["duration_us"].take().is_u64());
+                let mut fields = line["fields"].take();
+                fields.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+                fields
+            })
+            .collect()
+    }
+}
+
+/// Hears every line of this thread. A second subscriber lives as long: with only one, tracing asks no
+/// more than the thread that comes to a line first whether anybody listens.
+fn listen() -> (Lines, (tracing::subscriber::DefaultGuard, tracing::Dispatch)) {
+    let second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(lines.clone());
+    (lines, (tracing::subscriber::set_default(subscriber.finish()), second))
+}
+
+#[tokio::test]
+async fn each_decision_is_one_line_with_its_reason_and_its_caller() {
+    let (lines, _listening) = listen();
+    let scene = Scene::begin().await;
+    let token = scene.token("hr:look");
+    scene.call(&token, "look").await;
+    scene.call(&token, "add").await;
+    scene.call(&token, "dröp everything\n").await;
+    scene.post(&token, &request("acme/unknown")).await;
+    scene.send(post(None, "")).await;
+    let other = SigningKey::es256("stolen").sign(&scene.claims("hr:*"));
+    scene.call(&other, "look").await;
+    let caller = |mut fields: Value| {
+        for (name, value) in [("server", "hr"), ("sub", "agent"), ("client_id", "agent"), ("jti", "token-1")] {
+            fields[name] = json!(value);
+        }
+        fields
+    };
+    let line = |decision: &str, reason: &str, method: &str, tool: &str| json!({ "decision": decision, "reason": reason, "method": method, "tool": tool, "server": "hr" });
+    let mut denied = caller(line("deny", "insufficient_scope", "tools/call", "add"));
+    denied["needed"] = json!("hr:add");
+    let mut unknown_key = line("deny", "token_key_unknown", "none", "none");
+    unknown_key["detail"] = json!("UnknownKey(KeyId(\"stolen\"))");
+    let expected = vec![
+        caller(line("allow", "allowed", "tools/call", "look")),
+        denied,
+        caller(line("deny", "unknown_tool", "tools/call", "other")),
+        caller(line("deny", "undeclared_method", "other", "none")),
+        line("deny", "token_missing", "none", "none"),
+        unknown_key,
+    ];
+    assert_eq!(lines.decisions(), expected);
+}
+
+#[tokio::test]
+async fn no_log_line_of_any_level_holds_a_token() {
+    let (lines, _listening) = listen();
+    let scene = Scene::begin().await;
+    let tokens = [
+        scene.token("hr:look"),
+        SigningKey::es256("key-1").sign(&scene.claims("hr:*")),
+        SigningKey::es256("stolen").sign(&scene.claims("hr:*")),
+        "nonsense-that-is-secret".to_owned(),
+    ];
+    for token in &tokens {
+        scene.call(token, "look").await;
+        let mut asked = post(Some(token), call("look").to_string());
+        *asked.uri_mut() = format!("/mcp?access_token={token}").parse().unwrap();
+        scene.send(asked).await;
+    }
+    let all = lines.all();
+    assert!(all.contains("token_malformed"));
+    for token in &tokens {
+        let end = &token[token.len() - 16..];
+        assert!(!all.contains(end), "a token is in the log");
+    }
+}
+
+#[tokio::test]
+async fn each_decision_is_counted_under_names_that_no_caller_invents() {
+    let mut registry = Registry::default();
+    let scene = Scene::built(|builder| builder.metrics(&mut registry)).await;
+    let token = scene.token("hr:look");
+    scene.call(&token, "look").await;
+    scene.call(&token, "look").await;
+    scene.call(&token, "add").await;
+    for number in 0..20 {
+        scene.call(&token, &format!("invented-{number}")).await;
+        scene.post(&token, &request(&format!("invented/{number}"))).await;
+    }
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    for expected in [
+        r#"bailiwick_guard_decisions_total{server="hr",method="tools/call",tool="look",decision="allow",reason="allowed"} 2"#,
+        r#"bailiwick_guard_decisions_total{server="hr",method="tools/call",tool="add",decision="deny",reason="insufficient_scope"} 1"#,
+        r#"bailiwick_guard_decisions_total{server="hr",method="tools/call",tool="other",decision="deny",reason="unknown_tool"} 20"#,
+        r#"bailiwick_guard_decisions_total{server="hr",method="other",tool="none",decision="deny",reason="undeclared_method"} 20"#,
+    ] {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+    assert_eq!(text.matches("bailiwick_guard_decisions_total{").count(), 4);
+}
