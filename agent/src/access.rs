@@ -54,6 +54,15 @@ pub struct Entrance<'a> {
     scope: Option<Scopes>,
 }
 
+/// One try at what is to be done.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The token to do it with, if one is needed.
+    pub token: Option<&'a Secret>,
+    /// Whether there is no wider token to be had by [`SessionError::NotShown`].
+    pub is_widest: bool,
+}
+
 /// A token in use.
 pub struct Held {
     /// The token.
@@ -65,20 +74,21 @@ pub struct Held {
 }
 
 impl<'a> Access<'a> {
-    /// Does `operation` with whatever token it takes. It is done again only after HTTP 401 or 403,
-    /// which are given before anything has run.
+    /// Does `operation` with whatever token it takes. It is done again only where nothing has run:
+    /// after HTTP 401 or 403, and where it says itself that it has called nothing.
     pub async fn run<T>(
         &'a self,
         intent: Intent<'_>,
-        operation: impl AsyncFn(Option<&Secret>) -> Result<T, SessionError>,
+        operation: impl AsyncFn(Attempt<'_>) -> Result<T, SessionError>,
     ) -> Result<T, Failure> {
         let failed = |error| Failure::of_session(self.server, error);
+        let with = |token| Attempt { token, is_widest: true };
         if let Identity::Token(token) = self.identity {
-            return operation(Some(token)).await.map_err(failed);
+            return operation(with(Some(token))).await.map_err(failed);
         }
         let challenge = match self.challenge(intent).await? {
             Some(challenge) => challenge,
-            None => match operation(None).await {
+            None => match operation(with(None)).await {
                 Err(SessionError::Unauthorized(challenge)) => challenge,
                 other => return other.map_err(failed),
             },
@@ -182,16 +192,18 @@ impl Entrance<'_> {
         self.token(None).await
     }
 
-    async fn run<T>(&self, operation: impl AsyncFn(Option<&Secret>) -> Result<T, SessionError>) -> Result<T, Failure> {
+    async fn run<T>(&self, operation: impl AsyncFn(Attempt<'_>) -> Result<T, SessionError>) -> Result<T, Failure> {
         let mut held = self.first_token().await?;
         let mut has_stepped_up = false;
         loop {
-            let error = match operation(Some(&held.token.value)).await {
+            let is_widest = has_stepped_up || self.access.scope.is_some() || held.requested.is_none();
+            let error = match operation(Attempt { token: Some(&held.token.value), is_widest }).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
             held = match error {
                 SessionError::Unauthorized(_) if held.is_cached => self.renewed(held).await?,
+                SessionError::NotShown if !is_widest => self.broadest_token().await?,
                 SessionError::Forbidden(challenge) if challenge.is_insufficient_scope() && !has_stepped_up => {
                     has_stepped_up = true;
                     self.stepped_up(held, challenge).await?

@@ -73,47 +73,41 @@ impl Output {
         if rows.is_empty() {
             return "none\n".to_owned();
         }
-        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
         let is_narrow = self.width.is_some_and(|width| width < heading.len() * NARROWEST_COLUMN);
-        if is_narrow { Self::records(heading, &rows) } else { self.columns(heading, &rows) }
-    }
-
-    fn columns(self, heading: &[&str], rows: &[Vec<String>]) -> String {
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_header(heading);
-        if let Some(width) = self.width {
-            table
-                .set_content_arrangement(ContentArrangement::Dynamic)
-                .set_width(u16::try_from(width).unwrap_or(u16::MAX));
-        }
-        table.add_rows(rows);
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        table.trim_fmt() + "\n"
+        if is_narrow { self.records(heading, rows) } else { self.columns(Some(heading), rows) }
     }
 
     /// The rows of a table, each as lines.
-    fn records(heading: &[&str], rows: &[Vec<String>]) -> String {
+    fn records(self, heading: &[&str], rows: &[Vec<String>]) -> String {
         let record = |row: &Vec<String>| {
-            let pairs: Vec<_> =
-                heading.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), cell.clone())).collect();
-            Self::lines(&pairs)
+            let pairs = heading.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), cell.clone()));
+            self.lines(&pairs.collect::<Vec<_>>())
         };
         rows.iter().map(record).collect::<Vec<_>>().join("\n")
     }
 
-    /// Names and values, one a line, the values aligned.
-    pub fn lines(pairs: &[(String, String)]) -> String {
-        let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-        let mut text = String::new();
-        for (name, value) in pairs {
-            let value = printable(value).replace('\n', &format!("\n{:width$}  ", ""));
-            // Nothing is written at the end of a line that has no value.
-            text.push_str(format!("{:width$}  {value}", printable(name)).trim_end());
-            text.push('\n');
+    /// Names and values, one below the other, the values aligned.
+    pub fn lines(self, pairs: &[(String, String)]) -> String {
+        let rows: Vec<_> = pairs.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect();
+        self.columns(None, &rows)
+    }
+
+    /// Aligned columns, no line of them wider than the terminal.
+    fn columns(self, heading: Option<&[&str]>, rows: &[Vec<String>]) -> String {
+        let mut table = Table::new();
+        table.load_style(NOTHING);
+        if let Some(heading) = heading {
+            table.set_header(heading);
         }
-        text
+        if let Some(width) = self.width {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+        }
+        table.add_rows(rows.iter().map(|row| row.iter().map(|cell| printable(cell))));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        table.trim_fmt() + "\n"
     }
 }
 
@@ -160,7 +154,7 @@ mod tests {
         let evil = "a\u{1b}[2J\u{9b}1m\u{202e}b\r\u{7}";
         for text in [
             WIDE.table(&["X"], &[vec![evil.to_owned()]]),
-            Output::lines(&[(evil.to_owned(), evil.to_owned())]),
+            WIDE.lines(&[(evil.to_owned(), evil.to_owned())]),
             escaped(&json!({evil: evil}).to_string()),
         ] {
             assert!(!text.chars().any(|character| character != '\n' && commands_a_terminal(character)), "{text:?}");
@@ -191,6 +185,6 @@ mod tests {
 
     #[test]
     fn a_value_of_several_lines_stays_in_its_column() {
-        assert_eq!(Output::lines(&[("a".into(), "x\ny".into()), ("bb".into(), String::new())]), "a   x\n    y\nbb\n");
+        assert_eq!(WIDE.lines(&[("a".into(), "x\ny".into()), ("bb".into(), String::new())]), "a   x\n    y\nbb\n");
     }
 }

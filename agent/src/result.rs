@@ -35,7 +35,7 @@ fn object(members: &Map<String, Value>, output: Output) -> String {
         parts.push(if is_only { table } else { format!("{}\n{table}", printable(name)) });
     }
     if !pairs.is_empty() {
-        parts.push(Output::lines(&pairs));
+        parts.push(output.lines(&pairs));
     }
     parts.join("\n")
 }

@@ -89,6 +89,9 @@ pub enum SessionError {
     /// HTTP 403: the token does not open this.
     #[error("the server refuses with HTTP 403")]
     Forbidden(Bearer),
+    /// The server does not show the tool to this token, and nothing was called.
+    #[error("the server shows no such tool")]
+    NotShown,
     /// The server answered with a JSON-RPC error.
     #[error("the server refuses: {} (JSON-RPC {})", .0.message, .0.code.0)]
     Refused(ErrorData),

@@ -11,6 +11,7 @@
 )]
 
 pub mod admin;
+pub mod agent;
 pub mod auth;
 pub mod binary;
 pub mod hr;
@@ -19,14 +20,18 @@ pub mod issuer;
 pub mod jwt;
 pub mod markdown;
 pub mod mcp;
+pub mod python;
+pub mod scripted;
 pub mod service;
 pub mod world;
 
 pub use admin::AdminApi;
+pub use agent::Agent;
 pub use auth::{AuthService, Credentials};
 pub use hr::HrServer;
 pub use http::{Answer, Http};
 pub use issuer::TestIssuer;
 pub use mcp::{Caller, Era};
+pub use scripted::{Asked, Reply, ScriptedServer};
 pub use service::Service;
 pub use world::World;

@@ -60,9 +60,9 @@ pub async fn run(context: Context<'_>, command: &Call) -> Result<ExitCode, Failu
     let server = caller.required_server()?;
     let connector = caller.connector(server);
     let access = caller.access(server, command.scope.as_ref());
-    let answer = access.run(Intent::Call(&command.tool), async |token| {
-        let session = connector.connect(token).await?;
-        let answer = call(&session, &command.tool, &given).await;
+    let answer = access.run(Intent::Call(&command.tool), async |attempt| {
+        let session = connector.connect(attempt.token).await?;
+        let answer = call(&session, &command.tool, &given, attempt.is_widest).await;
         session.end().await;
         answer
     });
@@ -71,13 +71,18 @@ pub async fn run(context: Context<'_>, command: &Call) -> Result<ExitCode, Failu
 }
 
 /// Calls the tool with arguments that are read by its schema. The schema is asked for even where it
-/// is not needed for them: the newest protocol wants some arguments repeated in headers.
+/// is not needed for them: the newest protocol wants some arguments repeated in headers. A tool that
+/// is not shown is called all the same once no wider token may show it: the server says why not.
 async fn call(
     session: &Session,
     name: &str,
     given: &Given<'_>,
+    is_widest: bool,
 ) -> Result<Result<CallToolResult, String>, SessionError> {
     let tool = session.tool(name).await?;
+    if tool.is_none() && !is_widest {
+        return Err(SessionError::NotShown);
+    }
     let arguments = match given {
         Given::Whole(arguments) => Ok(arguments.clone()),
         Given::Written(arguments) => object(arguments, tool.as_ref().map(|tool| tool.input_schema.as_ref())),

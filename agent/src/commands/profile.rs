@@ -87,7 +87,7 @@ fn list(output: Output, profiles: &Profiles) -> Result<(), Failure> {
 fn show(output: Output, view: &ProfileView<'_>) -> Result<(), Failure> {
     output.print(&json!(view), || {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        Output::lines(&[
+        output.lines(&[
             pair("profile", view.profile),
             pair("issuer", view.issuer),
             pair("client id", view.client_id),

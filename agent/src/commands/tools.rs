@@ -28,8 +28,8 @@ pub async fn run(context: Context<'_>, command: &Tools) -> Result<ExitCode, Fail
     let server = caller.required_server()?;
     let connector = caller.connector(server);
     let access = caller.access(server, command.scope.as_ref());
-    let tools = access.run(Intent::See, async |token| {
-        let session = connector.connect(token).await?;
+    let tools = access.run(Intent::See, async |attempt| {
+        let session = connector.connect(attempt.token).await?;
         let revision = session.protocol_version();
         let tools = session.tools().await;
         session.end().await;
@@ -87,7 +87,7 @@ fn description(tool: &Tool, output: Output) -> String {
         pairs.push(pair("description", description.to_string()));
     }
     let parameters = parameters(tool);
-    let mut text = Output::lines(&pairs);
+    let mut text = output.lines(&pairs);
     if !parameters.is_empty() {
         text.push('\n');
         text.push_str(&output.table(&["PARAMETER", "TYPE", "REQUIRED", "DESCRIPTION"], &parameters));

@@ -84,7 +84,7 @@ fn print(shown: &[(&'static str, Value)], output: Output) -> Result<(), Failure>
     let members = shown.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     output.print(&Value::Object(members), || {
         let pairs: Vec<_> = shown.iter().map(|(name, value)| (name.replace('_', " "), words(value))).collect();
-        Output::lines(&pairs)
+        output.lines(&pairs)
     })
 }
 
