@@ -31,13 +31,15 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// Whether more is promised than comes, until the server ends.
+    pub is_unfinished: bool,
 }
 
 impl Reply {
     /// An answer without a body.
     #[must_use]
     pub fn status(status: &'static str) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self { status, headers: Vec::new(), body: Vec::new(), is_unfinished: false }
     }
 
     /// 200 with JSON.
@@ -50,6 +52,13 @@ impl Reply {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    /// The same, but it never comes to its end.
+    #[must_use]
+    pub fn unfinished(mut self) -> Self {
+        self.is_unfinished = true;
         self
     }
 
@@ -81,15 +90,17 @@ impl ScriptedServer {
         let server = std::thread::spawn({
             let (origin, asked, stopped) = (origin.clone(), Arc::clone(&asked), Arc::clone(&stopped));
             move || {
+                let mut held = Vec::new();
                 for stream in listener.incoming().map_while(Result::ok) {
                     if stopped.load(Ordering::SeqCst) {
                         return;
                     }
-                    // A client that goes away in between is its own affair.
-                    let _ = serve(stream, |request| {
+                    let served = serve(stream, |request| {
                         asked.lock().unwrap().push(request.clone());
                         script(&origin, &request)
                     });
+                    // A client that goes away in between is its own affair.
+                    held.extend(served.ok().flatten());
                 }
             }
         });
@@ -120,8 +131,8 @@ impl Drop for ScriptedServer {
     }
 }
 
-/// Answers one request.
-fn serve(mut stream: TcpStream, answer: impl FnOnce(Asked) -> Reply) -> io::Result<()> {
+/// Answers one request; gives the connection back where the answer has not come to its end.
+fn serve(mut stream: TcpStream, answer: impl FnOnce(Asked) -> Reply) -> io::Result<Option<TcpStream>> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -136,12 +147,14 @@ fn serve(mut stream: TcpStream, answer: impl FnOnce(Asked) -> Reply) -> io::Resu
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = String::new();
     reader.take(length).read_to_string(&mut body)?;
-    let Reply { status, headers: answered, body: content } = answer(Asked { what, headers, body });
-    let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n", content.len());
+    let Reply { status, headers: answered, body: content, is_unfinished } = answer(Asked { what, headers, body });
+    let promised = content.len() + usize::from(is_unfinished);
+    let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {promised}\r\nConnection: close\r\n");
     for (name, value) in answered {
         // A String takes all that is written to it.
         let _ = write!(head, "{name}: {value}\r\n");
     }
     stream.write_all(format!("{head}\r\n").as_bytes())?;
-    stream.write_all(&content)
+    stream.write_all(&content)?;
+    Ok(is_unfinished.then_some(stream))
 }

@@ -1,8 +1,10 @@
 //! mcp-agent with wrong command lines and broken files, and against servers that lie, answer nonsense
 //! or too much: it says what is wrong, ends with the right code, and gives no secret away.
 
+use std::collections::BTreeSet;
+
 use bailiwick_e2e::service::free_port;
-use bailiwick_e2e::{Agent, Asked, Credentials, Reply, ScriptedServer};
+use bailiwick_e2e::{Agent, Asked, Credentials, Reply, ScriptedServer, markdown};
 use serde_json::{Value, json};
 
 const SECRET: &str = "secret-that-must-not-be-seen";
@@ -263,12 +265,14 @@ fn a_server_that_does_not_speak_the_protocol_is_told_as_such() {
 
 #[test]
 fn a_server_that_never_answers_is_given_up() {
-    let server = honest_but(|_, asked| {
-        has_token(asked).then(|| Reply::status("200 OK").with("Content-Type", "text/event-stream").body(": wait\n\n"))
-    });
-    let agent = person(&server.origin, &server.origin);
-    let ended = agent.run(&["tools", "--timeout", "1", "--protocol", "2026-07-28"]);
-    assert_eq!(ended.code, 5, "{ended:#?}");
+    for kind in ["application/json", "text/event-stream"] {
+        let reply = Reply::status("200 OK").with("Content-Type", kind).body(" ").unfinished();
+        let server = honest_but(move |_, asked| has_token(asked).then(|| reply.clone()));
+        let agent = person(&server.origin, &server.origin);
+        let ended = agent.run(&["tools", "--timeout", "1"]);
+        assert_eq!(ended.code, 5, "{ended:#?}");
+        assert!(ended.stderr.contains("no answer within 1 seconds"), "{ended:#?}");
+    }
 }
 
 #[test]
@@ -335,5 +339,24 @@ fn completion_is_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = Agent::new().run(&["completion", shell]).well().stdout;
         assert!(script.contains("whoami") && script.contains("client-secret-file"), "{shell}: {script}");
+    }
+}
+
+#[test]
+fn the_reference_names_every_setting_and_every_exit_code() {
+    let page = markdown::read("docs/reference/mcp-agent.md");
+    let help = Agent::new().run(&["--help"]).well().stdout;
+    let words = help.split(|letter: char| !(letter.is_ascii_uppercase() || letter == '_'));
+    let settings: BTreeSet<&str> = words.filter(|word| word.starts_with("MCP_AGENT_")).collect();
+    assert!(settings.len() > 10, "{help}");
+    for setting in settings {
+        assert!(page.contains(&format!("`{setting}`")), "{setting} is not in the reference");
+    }
+    let codes =
+        help.split("Exit codes:").nth(1).unwrap_or_default().lines().filter_map(|line| line.trim().chars().next());
+    let codes: Vec<char> = codes.collect();
+    assert_eq!(codes, ['0', '1', '2', '3', '4', '5'], "{help}");
+    for code in codes {
+        assert!(page.contains(&format!("\n| {code} | ")), "{code} is not in the reference");
     }
 }
