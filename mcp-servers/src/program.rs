@@ -194,18 +194,18 @@ struct Starting<P> {
 }
 
 /// A server that has its ports and its data.
-struct Started<P> {
+struct Started {
     listener: TcpListener,
     metrics: Option<TcpListener>,
     registry: Registry,
     guard: Guard,
     database: Database,
-    server: McpServer<P>,
+    server: McpServer,
 }
 
 impl<P: Program> Starting<P> {
     /// Takes the ports first: a second process on the same data ends here, before it touches them.
-    async fn start(self, sample_data: bool) -> Result<Started<P>, ProgramError> {
+    async fn start(self, sample_data: bool) -> Result<Started, ProgramError> {
         let Self { settings, clock, tools, registry, guard } = self;
         let listener = listener::bind(settings.listen).await?;
         let metrics = match settings.metrics_listen {
@@ -236,7 +236,7 @@ impl<P: Program> Starting<P> {
     }
 }
 
-impl<P: Program> Started<P> {
+impl Started {
     /// Serves until `stop` ends, then lets the requests in hand end.
     async fn serve(self, stop: impl Future<Output = ()>) {
         let Self { listener, metrics, registry, guard, database, server } = self;

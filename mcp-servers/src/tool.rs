@@ -2,6 +2,7 @@
 //! serves. Owns the way from a call to an answer; what a tool does is the domain's.
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
@@ -95,19 +96,29 @@ pub struct Presentation {
 }
 
 /// The tools of a server whose work is done on a `D`.
-pub struct ToolSet<D>(ToolRouter<McpServer<D>>);
+pub struct ToolSet<D>(Vec<DeclaredTool<D>>);
+
+/// A tool as MCP shows it, and what a call does.
+struct DeclaredTool<D> {
+    tool: Tool,
+    call: Arc<dyn Fn(D, JsonObject) -> Called + Send + Sync>,
+}
+
+type Called = Pin<Box<dyn Future<Output = Result<CallToolResult, ErrorData>> + Send>>;
 
 impl<D> Default for ToolSet<D> {
     fn default() -> Self {
-        Self(ToolRouter::default())
+        Self(Vec::new())
     }
 }
 
-impl<D: Clone + Send + Sync + 'static> ToolSet<D> {
+impl<D: Send + 'static> ToolSet<D> {
     /// All tools as MCP shows them, ordered by name.
     #[must_use]
     pub fn list(&self) -> Vec<Tool> {
-        self.0.list_all()
+        let mut tools: Vec<Tool> = self.0.iter().map(|declared| declared.tool.clone()).collect();
+        tools.sort_by(|one, other| one.name.cmp(&other.name));
+        tools
     }
 
     /// Declares a tool. Its function gets the domain and the arguments, or what is wrong with them;
@@ -124,23 +135,21 @@ impl<D: Clone + Send + Sync + 'static> ToolSet<D> {
     {
         let name = presentation.name;
         let invalid = |reason| InvalidTool { name, reason };
-        if self.0.has_route(name) {
+        if self.0.iter().any(|declared| declared.tool.name == name) {
             return Err(invalid("is declared twice".to_owned()));
         }
         let arguments = ArgumentSchema::of::<A>().map_err(invalid)?;
         let result = object_schema::<R>(SchemaSettings::draft2020_12().for_serialize()).map_err(invalid)?;
         let tool = declared(presentation, arguments.advertised(), result);
         let shared = Arc::new((arguments, function));
-        self.0.add_route(ToolRoute::new_dyn(tool, move |call: ToolCallContext<'_, McpServer<D>>| {
+        let call = move |domain, members| -> Called {
             let shared = Arc::clone(&shared);
-            let domain = call.service.domain.clone();
-            let members = call.arguments.unwrap_or_default();
             Box::pin(async move {
                 let (arguments, function) = &*shared;
-                let answer = function(domain, arguments.read(members)).await;
-                respond(name, answer).map(CallToolResponse::from)
+                respond(name, function(domain, arguments.read(members)).await)
             })
-        }));
+        };
+        self.0.push(DeclaredTool { tool, call: Arc::new(call) });
         Ok(self)
     }
 }
@@ -192,28 +201,31 @@ fn spoken(context: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
     Err(ErrorData::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message, Some(json!({"supported": words}))))
 }
 
-/// An MCP server: tools on a domain. Cloned for every request, which costs two counters.
-pub struct McpServer<D> {
-    domain: D,
+/// An MCP server. Its tools hold the domain that they work on, so that all servers are one type, and
+/// all that rmcp makes of it is compiled once. Cloned for every request, which costs a counter.
+#[derive(Clone)]
+pub struct McpServer {
     tools: Arc<ToolRouter<Self>>,
     name: &'static str,
 }
 
-impl<D: Clone> Clone for McpServer<D> {
-    fn clone(&self) -> Self {
-        Self { domain: self.domain.clone(), tools: Arc::clone(&self.tools), name: self.name }
-    }
-}
-
-impl<D: Clone + Send + Sync + 'static> McpServer<D> {
-    /// A server that calls itself `name` in MCP.
+impl McpServer {
+    /// A server that calls itself `name` in MCP, with these tools on this domain.
     #[must_use]
-    pub fn new(name: &'static str, domain: D, tools: ToolSet<D>) -> Self {
-        Self { domain, tools: Arc::new(tools.0), name }
+    pub fn new<D: Clone + Send + Sync + 'static>(name: &'static str, domain: D, tools: ToolSet<D>) -> Self {
+        let mut router = ToolRouter::default();
+        for DeclaredTool { tool, call } in tools.0 {
+            let domain = domain.clone();
+            router.add_route(ToolRoute::new_dyn(tool, move |context: ToolCallContext<'_, Self>| {
+                let called = call(domain.clone(), context.arguments.unwrap_or_default());
+                Box::pin(async move { called.await.map(CallToolResponse::from) })
+            }));
+        }
+        Self { tools: Arc::new(router), name }
     }
 }
 
-impl<D: Clone + Send + Sync + 'static> ServerHandler for McpServer<D> {
+impl ServerHandler for McpServer {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new(self.name, env!("CARGO_PKG_VERSION")))
