@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use bailiwick_core::{ClientId, UnixSeconds};
 
-use crate::clients::Client;
-use crate::crypto::hash::StoredHash;
 use crate::crypto::pool::{HashPool, Lane, NotHashed};
 use crate::crypto::secret::{ClientSecret, Secret};
 use crate::crypto::verified::VerifiedSecrets;
+use crate::directory::{ClientDirectory, Found, KnownClient};
 use crate::limits::failures::{FailureLimits, Verdict};
 use crate::secrets::SecretId;
-use crate::storage::{ClientSnapshot, State, Storage, StorageError};
+use crate::storage::{State, Storage, StorageError};
 
 /// `last_used_at` is kept to this: a busy secret is not written for every token.
 const USE_RESOLUTION: Duration = Duration::from_mins(1);
@@ -34,8 +33,8 @@ pub struct Credentials {
 pub struct Authenticated {
     /// The state that was read no later than the client.
     pub state: State,
-    /// The client.
-    pub client: Client,
+    /// The client, with the secret that it proved to have.
+    pub known: Arc<KnownClient>,
 }
 
 /// Why a client is not believed.
@@ -79,6 +78,7 @@ impl From<NotHashed> for AuthenticationError {
 /// What authentication needs.
 pub struct Authenticator {
     storage: Storage,
+    directory: ClientDirectory,
     pool: Arc<HashPool>,
     verified: VerifiedSecrets,
     failures: FailureLimits,
@@ -88,7 +88,8 @@ pub struct Authenticator {
 impl Authenticator {
     /// An authenticator with nothing verified yet.
     pub fn new(storage: Storage, pool: Arc<HashPool>, verified: VerifiedSecrets, failures: FailureLimits) -> Self {
-        Self { storage, pool, verified, failures, uses: Mutex::default() }
+        let directory = ClientDirectory::new(storage.clone());
+        Self { storage, directory, pool, verified, failures, uses: Mutex::default() }
     }
 
     /// Authenticates. Only failures are counted against a limit: a client that knows its secret is
@@ -121,23 +122,25 @@ impl Authenticator {
         let client_id: ClientId = client_id.parse().map_err(|_| AuthenticationError::Failed("client_id_malformed"))?;
         let secret = ClientSecret::presented(secret).ok_or(AuthenticationError::Failed("secret_malformed"))?;
         let secret_id = SecretId::of(&secret);
-        let snapshot = self.storage.client_snapshot(&client_id, &secret_id).await?;
-        let stored = snapshot.hash.as_deref().map(str::parse::<StoredHash>).transpose();
-        let stored = stored.map_err(|_| StorageError::Unreadable("hash of a secret"))?;
+        let found = self
+            .directory
+            .look_up(&client_id, &secret_id)
+            .await
+            .map_err(|error| AuthenticationError::Internal(error.to_string()))?;
+        let stored = found.known.as_ref().map(|known| known.hash.clone());
         let lane = Lane { address: address.into(), client: client_id.as_str().into() };
         let secret = Arc::new(secret);
         let hashing = self.pool.verify_client_secret(lane, stored.clone(), Arc::clone(&secret));
         let right = self.verified.verify(client_id.as_str(), stored.as_ref(), &secret, hashing).await?;
-        let authenticated = believe(snapshot, right)?;
-        self.note_use(client_id, secret_id, authenticated.1, now);
-        Ok(authenticated.0)
+        let authenticated = believe(found, right)?;
+        if authenticated.known.use_is_news(now, USE_RESOLUTION) {
+            self.note_use(client_id, secret_id, now);
+        }
+        Ok(authenticated)
     }
 
     /// Remembers that a secret was used; written later, many at once ([`Authenticator::write_uses`]).
-    fn note_use(&self, client_id: ClientId, secret_id: SecretId, last: Option<UnixSeconds>, now: UnixSeconds) {
-        if last.is_some_and(|last| now.since(last) < USE_RESOLUTION) {
-            return;
-        }
+    fn note_use(&self, client_id: ClientId, secret_id: SecretId, now: UnixSeconds) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.len() < MOST_USES_WAITING {
             uses.insert((client_id, secret_id), now);
@@ -157,15 +160,11 @@ impl Authenticator {
 }
 
 /// The last step, after the comparison was paid for.
-fn believe(snapshot: ClientSnapshot, right: bool) -> Result<(Authenticated, Option<UnixSeconds>), AuthenticationError> {
-    let Some(client) = snapshot.client else {
-        return Err(AuthenticationError::Failed("client_unknown"));
-    };
-    if !right || snapshot.hash.is_none() {
-        return Err(AuthenticationError::Failed("secret_wrong"));
+fn believe(found: Found, right: bool) -> Result<Authenticated, AuthenticationError> {
+    match found.known {
+        Some(known) if right && !known.client.disabled => Ok(Authenticated { state: found.state, known }),
+        Some(_) if right => Err(AuthenticationError::Failed("client_disabled")),
+        Some(_) => Err(AuthenticationError::Failed("secret_wrong")),
+        None => Err(AuthenticationError::Failed("client_or_secret_unknown")),
     }
-    if client.disabled {
-        return Err(AuthenticationError::Failed("client_disabled"));
-    }
-    Ok((Authenticated { state: snapshot.state, client }, snapshot.last_used_at))
 }

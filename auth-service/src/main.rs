@@ -10,6 +10,7 @@ mod configuration;
 mod crypto;
 mod current;
 mod custody;
+mod directory;
 mod health;
 mod keys;
 mod limits;

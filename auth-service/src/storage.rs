@@ -74,7 +74,13 @@ pub struct State {
     pub feed_position: u64,
     /// The version of roles, resources and keys.
     pub policy_version: i64,
+    /// The version of clients and what belongs to them.
+    pub client_version: i64,
 }
+
+const STATE: &str = "SELECT feed_position, policy_version, client_version FROM state WHERE id = 1";
+const POLICY_CHANGES: &str = "UPDATE state SET policy_version = policy_version + 1 WHERE id = 1";
+const CLIENTS_CHANGE: &str = "UPDATE state SET client_version = client_version + 1 WHERE id = 1";
 
 /// A write transaction. It holds the write lock from its beginning: what it reads stays true until
 /// it commits. Dropped without [`Change::commit`], it leaves no trace.
@@ -102,11 +108,8 @@ impl Storage {
 
     /// Reads the state row.
     pub async fn state(&self) -> Result<State, StorageError> {
-        let (feed_position, policy_version): (i64, i64) =
-            sqlx::query_as("SELECT feed_position, policy_version FROM state WHERE id = 1")
-                .fetch_one(&self.readers)
-                .await?;
-        Ok(State { feed_position: position(feed_position)?, policy_version })
+        let (feed_position, policy_version, client_version) = sqlx::query_as(STATE).fetch_one(&self.readers).await?;
+        Ok(State { feed_position: position(feed_position)?, policy_version, client_version })
     }
 
     /// Begins a change.
@@ -129,7 +132,13 @@ impl Change<'_> {
 
     /// Notes that roles, resources or keys are changing, so that every process reads them anew.
     async fn policy_changes(&mut self) -> Result<(), StorageError> {
-        sqlx::query("UPDATE state SET policy_version = policy_version + 1 WHERE id = 1").execute(&mut *self.0).await?;
+        sqlx::query(POLICY_CHANGES).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    /// Notes that clients or what belongs to them are changing, to the same end.
+    async fn clients_change(&mut self) -> Result<(), StorageError> {
+        sqlx::query(CLIENTS_CHANGE).execute(&mut *self.0).await?;
         Ok(())
     }
 }

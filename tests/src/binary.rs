@@ -45,6 +45,17 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Of what a process left.
+    #[must_use]
+    pub fn of(output: Output) -> Self {
+        let Output { status, stdout, stderr } = output;
+        Self {
+            code: status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        }
+    }
+
     /// Itself, where the command ended well.
     #[must_use]
     pub fn well(self) -> Self {
@@ -68,10 +79,5 @@ impl Ended {
 /// Runs `command` to its end.
 #[must_use]
 pub fn run(command: &mut Command) -> Ended {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    Ended {
-        code: status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&stderr).into_owned(),
-    }
+    Ended::of(command.output().unwrap())
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::binary;
-use crate::http::Http;
+use crate::http::{Answer, Http};
 use crate::mcp::{Caller, Era};
 use crate::service::Service;
 
@@ -68,6 +68,23 @@ impl HrServer {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         self.resource.replace("/mcp", path)
+    }
+
+    /// The URL of the resource's metadata, which every challenge names.
+    #[must_use]
+    pub fn metadata_url(&self) -> String {
+        self.url("/.well-known/oauth-protected-resource/mcp")
+    }
+
+    /// Holds `answer` to the challenge of a token that is not accepted (RFC 6750 section 3).
+    pub fn has_refused_token(&self, answer: &Answer, what: &str) {
+        assert_eq!(answer.status, 401, "{what}: {answer:#?}");
+        let challenge = answer.challenge();
+        assert!(challenge.starts_with("Bearer "), "{what}: {challenge}");
+        let metadata = format!(r#"resource_metadata="{}""#, self.metadata_url());
+        for part in [r#"error="invalid_token""#, "error_description=", metadata.as_str()] {
+            assert!(challenge.contains(part), "{what}: {part} is not in {challenge}");
+        }
     }
 
     /// What `mcp-hr manifest` prints for this server's resource.

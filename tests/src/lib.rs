@@ -11,6 +11,7 @@
 )]
 
 pub mod admin;
+pub mod agent;
 pub mod auth;
 pub mod binary;
 pub mod crm;
@@ -22,10 +23,13 @@ pub mod jwt;
 pub mod markdown;
 pub mod mcp;
 pub mod project;
+pub mod python;
+pub mod scripted;
 pub mod service;
 pub mod world;
 
 pub use admin::AdminApi;
+pub use agent::Agent;
 pub use auth::{AuthService, Credentials};
 pub use crm::CRM;
 pub use guarded_server::GuardedServer;
@@ -34,5 +38,6 @@ pub use http::{Answer, Http};
 pub use issuer::TestIssuer;
 pub use mcp::{Caller, Era};
 pub use project::PROJECT;
+pub use scripted::{Asked, Reply, ScriptedServer};
 pub use service::Service;
 pub use world::World;

@@ -122,7 +122,8 @@ impl<'a> From<&'a RegisteredClient> for ClientRegistration<'a> {
 
 /// Registers a client.
 #[utoipa::path(
-    post, path = "/admin/v1/clients", tag = "Clients", security(("token" = ["admin:write"])), request_body = NewClient,
+    post, operation_id = "create_client",
+    path = "/admin/v1/clients", tag = "Clients", security(("token" = ["admin:write"])), request_body = NewClient,
     responses(
         (status = 201, description = "Registered; the secret is shown this once", body = ClientRegistration),
         (status = 400, description = "invalid_client_metadata, invalid_request", body = ErrorBody),
@@ -146,7 +147,8 @@ pub async fn create(
 
 /// Lists clients.
 #[utoipa::path(
-    get, path = "/admin/v1/clients", tag = "Clients", security(("token" = ["admin:read"])), params(Page),
+    get, operation_id = "list_clients",
+    path = "/admin/v1/clients", tag = "Clients", security(("token" = ["admin:read"])), params(Page),
     responses(
         (status = 200, description = "A page of clients, without their secrets", body = ClientList),
         (status = 400, description = "invalid_request", body = ErrorBody),
@@ -163,7 +165,8 @@ pub async fn list(request: HttpRequest, service: web::Data<Service>) -> Result<H
 
 /// Shows a client.
 #[utoipa::path(
-    get, path = "/admin/v1/clients/{client_id}", tag = "Clients", security(("token" = ["admin:read"])),
+    get, operation_id = "show_client",
+    path = "/admin/v1/clients/{client_id}", tag = "Clients", security(("token" = ["admin:read"])),
     params(("client_id" = String, Path)),
     responses(
         (status = 200, description = "The client", body = ClientDetails),
@@ -180,7 +183,8 @@ pub async fn show(request: HttpRequest, service: web::Data<Service>) -> Result<H
 
 /// Changes a client: what is absent stays. Its tokens end where something is taken away.
 #[utoipa::path(
-    patch, path = "/admin/v1/clients/{client_id}", tag = "Clients", security(("token" = ["admin:write"])),
+    patch, operation_id = "update_client",
+    path = "/admin/v1/clients/{client_id}", tag = "Clients", security(("token" = ["admin:write"])),
     params(("client_id" = String, Path)), request_body = ClientChanges,
     responses(
         (status = 200, description = "The client as it is now", body = ClientDetails),
@@ -202,7 +206,8 @@ pub async fn update(
 
 /// Deletes a client and ends its tokens.
 #[utoipa::path(
-    delete, path = "/admin/v1/clients/{client_id}", tag = "Clients", security(("token" = ["admin:write"])),
+    delete, operation_id = "delete_client",
+    path = "/admin/v1/clients/{client_id}", tag = "Clients", security(("token" = ["admin:write"])),
     params(("client_id" = String, Path)),
     responses(
         (status = 204, description = "Deleted"),

@@ -32,7 +32,8 @@ pub struct Rotation {
 
 /// Lists keys.
 #[utoipa::path(
-    get, path = "/admin/v1/keys", tag = "Keys", security(("token" = ["admin:read"])), params(Page),
+    get, operation_id = "list_keys",
+    path = "/admin/v1/keys", tag = "Keys", security(("token" = ["admin:read"])), params(Page),
     responses(
         (status = 200, description = "The keys", body = KeyList),
         (status = 400, description = "invalid_request", body = ErrorBody),
@@ -50,7 +51,8 @@ pub async fn list(request: HttpRequest, service: web::Data<Service>) -> Result<H
 
 /// Makes the next signing key: published now, signing after the key set's age, or at once.
 #[utoipa::path(
-    post, path = "/admin/v1/keys/rotate", tag = "Keys", security(("token" = ["admin:write"])),
+    post, operation_id = "rotate_key",
+    path = "/admin/v1/keys/rotate", tag = "Keys", security(("token" = ["admin:write"])),
     request_body(content = Rotation, description = "May be left out"),
     responses(
         (status = 201, description = "The new key", body = KeyView),

@@ -26,7 +26,8 @@ pub struct ResourceList<'a> {
 
 /// Lists resources.
 #[utoipa::path(
-    get, path = "/admin/v1/resources", tag = "Resources", security(("token" = ["admin:read"])), params(Page),
+    get, operation_id = "list_resources",
+    path = "/admin/v1/resources", tag = "Resources", security(("token" = ["admin:read"])), params(Page),
     responses(
         (status = 200, description = "A page of resources", body = ResourceList),
         (status = 400, description = "invalid_request", body = ErrorBody),
@@ -42,7 +43,8 @@ pub async fn list(request: HttpRequest, service: web::Data<Service>) -> Result<H
 
 /// Shows a resource.
 #[utoipa::path(
-    get, path = "/admin/v1/resources/{name}", tag = "Resources", security(("token" = ["admin:read"])),
+    get, operation_id = "show_resource",
+    path = "/admin/v1/resources/{name}", tag = "Resources", security(("token" = ["admin:read"])),
     params(("name" = String, Path)),
     responses(
         (status = 200, description = "The resource", body = ResourceView),
@@ -58,7 +60,8 @@ pub async fn show(request: HttpRequest, service: web::Data<Service>) -> Result<H
 
 /// Registers or changes a resource. Where it moves to another URI, tokens for the former one end.
 #[utoipa::path(
-    put, path = "/admin/v1/resources/{name}", tag = "Resources", security(("token" = ["admin:write"])),
+    put, operation_id = "put_resource",
+    path = "/admin/v1/resources/{name}", tag = "Resources", security(("token" = ["admin:write"])),
     params(("name" = String, Path)), request_body = ResourceManifest,
     responses(
         (status = 200, description = "Changed", body = ResourceView),
@@ -83,7 +86,8 @@ pub async fn put(
 
 /// Deletes a resource, takes it from the clients that named it and ends the tokens for it.
 #[utoipa::path(
-    delete, path = "/admin/v1/resources/{name}", tag = "Resources", security(("token" = ["admin:write"])),
+    delete, operation_id = "delete_resource",
+    path = "/admin/v1/resources/{name}", tag = "Resources", security(("token" = ["admin:write"])),
     params(("name" = String, Path)),
     responses(
         (status = 204, description = "Deleted"),

@@ -25,7 +25,8 @@ pub struct RoleList {
 
 /// Lists roles.
 #[utoipa::path(
-    get, path = "/admin/v1/roles", tag = "Roles", security(("token" = ["admin:read"])), params(Page),
+    get, operation_id = "list_roles",
+    path = "/admin/v1/roles", tag = "Roles", security(("token" = ["admin:read"])), params(Page),
     responses(
         (status = 200, description = "A page of roles", body = RoleList),
         (status = 400, description = "invalid_request", body = ErrorBody),
@@ -41,7 +42,8 @@ pub async fn list(request: HttpRequest, service: web::Data<Service>) -> Result<H
 
 /// Shows a role.
 #[utoipa::path(
-    get, path = "/admin/v1/roles/{role}", tag = "Roles", security(("token" = ["admin:read"])),
+    get, operation_id = "show_role",
+    path = "/admin/v1/roles/{role}", tag = "Roles", security(("token" = ["admin:read"])),
     params(("role" = String, Path)),
     responses(
         (status = 200, description = "The role", body = Role),
@@ -57,7 +59,8 @@ pub async fn show(request: HttpRequest, service: web::Data<Service>) -> Result<H
 
 /// Creates or changes a role. Tokens that rest on more than it then gives end.
 #[utoipa::path(
-    put, path = "/admin/v1/roles/{role}", tag = "Roles", security(("token" = ["admin:write"])),
+    put, operation_id = "put_role",
+    path = "/admin/v1/roles/{role}", tag = "Roles", security(("token" = ["admin:write"])),
     params(("role" = String, Path)), request_body = RoleDefinition,
     responses(
         (status = 200, description = "Changed", body = Role),
@@ -81,7 +84,8 @@ pub async fn put(
 
 /// Deletes a role, takes it from its holders and ends the tokens that rest on it.
 #[utoipa::path(
-    delete, path = "/admin/v1/roles/{role}", tag = "Roles", security(("token" = ["admin:write"])),
+    delete, operation_id = "delete_role",
+    path = "/admin/v1/roles/{role}", tag = "Roles", security(("token" = ["admin:write"])),
     params(("role" = String, Path)),
     responses(
         (status = 204, description = "Deleted"),

@@ -43,7 +43,8 @@ pub struct Retirement {
 
 /// Adds a live secret.
 #[utoipa::path(
-    post, path = "/admin/v1/clients/{client_id}/secrets", tag = "Clients", security(("token" = ["admin:write"])),
+    post, operation_id = "create_secret",
+    path = "/admin/v1/clients/{client_id}/secrets", tag = "Clients", security(("token" = ["admin:write"])),
     params(("client_id" = String, Path)),
     responses(
         (status = 201, description = "The secret, shown this once", body = NewSecretView),
@@ -61,7 +62,8 @@ pub async fn create(request: HttpRequest, service: web::Data<Service>) -> Result
 
 /// Retires a secret.
 #[utoipa::path(
-    delete, path = "/admin/v1/clients/{client_id}/secrets/{secret_id}", tag = "Clients",
+    delete, operation_id = "retire_secret",
+    path = "/admin/v1/clients/{client_id}/secrets/{secret_id}", tag = "Clients",
     security(("token" = ["admin:write"])),
     params(("client_id" = String, Path), ("secret_id" = String, Path), Retirement),
     responses(

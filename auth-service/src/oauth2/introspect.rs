@@ -53,7 +53,7 @@ pub async fn introspect(
         Err(ExamineError::Invalid(_)) => None,
         Err(other) => return Err(OAuthError::Internal(other.to_string())),
     };
-    let claims = claims.filter(|claims| may_know(&authenticated.client, claims));
+    let claims = claims.filter(|claims| may_know(&authenticated.known.client, claims));
     let token_type = claims.is_some().then_some("Bearer");
     let body = Introspection { active: claims.is_some(), token_type, claims };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))

@@ -40,7 +40,7 @@ pub async fn revoke(request: HttpRequest, form: Form, service: web::Data<Service
         Err(ExamineError::Invalid(_)) => return Ok(HttpResponse::Ok().finish()),
         Err(other) => return Err(OAuthError::Internal(other.to_string())),
     };
-    let client_id = &authenticated.client.client_id;
+    let client_id = &authenticated.known.client.client_id;
     if &claims.client_id != client_id {
         return Err(OAuthError::UnauthorizedClient("the token was issued to another client".to_owned()));
     }

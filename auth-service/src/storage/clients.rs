@@ -19,7 +19,7 @@ macro_rules! client_columns {
 
 /// What a token request rests on, read in one statement: so the position is no later than the rows.
 const SNAPSHOT: &str = concat!(
-    "SELECT s.feed_position, s.policy_version, k.hash, k.last_used_at, ",
+    "SELECT s.feed_position, s.policy_version, s.client_version, k.hash, k.last_used_at, ",
     client_columns!(),
     " FROM state s \
       LEFT JOIN clients c ON c.client_id = $1 \
@@ -59,6 +59,7 @@ pub struct ClientSnapshot {
 struct SnapshotRow {
     feed_position: i64,
     policy_version: i64,
+    client_version: i64,
     hash: Option<String>,
     last_used_at: Option<i64>,
     client_id: Option<String>,
@@ -140,7 +141,11 @@ impl Storage {
         let mut row: SnapshotRow =
             sqlx::query_as(SNAPSHOT).bind(client_id.as_str()).bind(secret.as_str()).fetch_one(&self.readers).await?;
         Ok(ClientSnapshot {
-            state: State { feed_position: position(row.feed_position)?, policy_version: row.policy_version },
+            state: State {
+                feed_position: position(row.feed_position)?,
+                policy_version: row.policy_version,
+                client_version: row.client_version,
+            },
             client: row.take_client().map(Client::try_from).transpose()?,
             hash: row.hash,
             last_used_at: row.last_used_at.map(UnixSeconds),
@@ -175,6 +180,7 @@ impl Change<'_> {
         let inserted = write(INSERT, client)?.execute(&mut *self.0).await?.rows_affected() == 1;
         if inserted {
             self.add_roles_and_resources(client).await?;
+            self.clients_change().await?;
         }
         Ok(inserted)
     }
@@ -185,6 +191,7 @@ impl Change<'_> {
         sqlx::query(CLEAR_ROLES).bind(after.client_id.as_str()).execute(&mut *self.0).await?;
         sqlx::query(CLEAR_RESOURCES).bind(after.client_id.as_str()).execute(&mut *self.0).await?;
         self.add_roles_and_resources(after).await?;
+        self.clients_change().await?;
         if let Some(reason) = after.taken_away_since(before) {
             self.revoke_client(&after.client_id, reason, after.updated_at).await?;
         }
@@ -195,6 +202,7 @@ impl Change<'_> {
     pub async fn delete_client(&mut self, client_id: &ClientId, now: UnixSeconds) -> Result<bool, StorageError> {
         let deleted = sqlx::query(DELETE).bind(client_id.as_str()).execute(&mut *self.0).await?.rows_affected() == 1;
         if deleted {
+            self.clients_change().await?;
             self.revoke_client(client_id, "client deleted", now).await?;
         }
         Ok(deleted)

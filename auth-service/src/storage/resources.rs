@@ -55,6 +55,7 @@ impl Change<'_> {
                 .bind(resource.resource.as_str())
                 .execute(&mut *self.0)
                 .await?;
+            self.clients_change().await?;
             self.revoke_resource(before, "resource moved", now).await?;
         }
         Ok(())
@@ -65,6 +66,7 @@ impl Change<'_> {
         sqlx::query(DELETE).bind(resource.name().as_str()).execute(&mut *self.0).await?;
         sqlx::query(TAKE_FROM_CLIENTS).bind(resource.resource.as_str()).execute(&mut *self.0).await?;
         self.policy_changes().await?;
+        self.clients_change().await?;
         self.revoke_resource(resource, "resource deleted", now).await
     }
 

@@ -46,6 +46,7 @@ impl Change<'_> {
         sqlx::query(DELETE).bind(role.as_str()).execute(&mut *self.0).await?;
         sqlx::query(TAKE_FROM_HOLDERS).bind(role.as_str()).execute(&mut *self.0).await?;
         self.policy_changes().await?;
+        self.clients_change().await?;
         self.revoke(&Subject::new(SubjectKind::Role, role.as_str()), "role deleted", now).await?;
         Ok(())
     }

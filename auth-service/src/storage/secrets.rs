@@ -41,13 +41,15 @@ impl Change<'_> {
             .bind(seconds(now))
             .execute(&mut *self.0)
             .await?;
-        Ok(())
+        self.clients_change().await
     }
 
     /// Retires a secret; `false` where the client has none of that id.
     pub async fn retire_secret(&mut self, client_id: &ClientId, secret_id: &SecretId) -> Result<bool, StorageError> {
         let query = sqlx::query(DELETE).bind(client_id.as_str()).bind(secret_id.as_str());
-        Ok(query.execute(&mut *self.0).await?.rows_affected() == 1)
+        let retired = query.execute(&mut *self.0).await?.rows_affected() == 1;
+        self.clients_change().await?;
+        Ok(retired)
     }
 
     /// Notes when secrets were last used, many at once.

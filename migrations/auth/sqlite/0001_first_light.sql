@@ -7,9 +7,11 @@ CREATE TABLE state (
     -- that positions are in commit order.
     feed_position  INTEGER NOT NULL,
     -- Grows with every change of roles, resources and keys, so that any process notices it.
-    policy_version INTEGER NOT NULL
+    policy_version INTEGER NOT NULL,
+    -- Grows with every change of clients, their secrets, roles and resources, to the same end.
+    client_version INTEGER NOT NULL
 ) STRICT;
-INSERT INTO state (id, feed_position, policy_version) VALUES (1, 0, 0);
+INSERT INTO state (id, feed_position, policy_version, client_version) VALUES (1, 0, 0, 0);
 
 CREATE TABLE clients (
     client_id        TEXT PRIMARY KEY,

@@ -11,7 +11,7 @@ use crate::tokens::NewToken;
 
 /// A token of the authenticated client for itself.
 pub async fn grant(service: &Service, authenticated: &Authenticated, form: &Form) -> Result<TokenResponse, OAuthError> {
-    let client = &authenticated.client;
+    let client = &authenticated.known.client;
     let current = service.current.at(authenticated.state.policy_version).await?;
     let allowed = current.policy.allowed(&client.roles);
     let resource = current

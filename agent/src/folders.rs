@@ -1,0 +1,58 @@
+//! Where this program keeps things (XDG Base Directory Specification): profiles with the person's
+//! settings, tokens in the cache. Owns the two places and nothing in them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The folders of the person who runs this.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folders {
+    config: Option<PathBuf>,
+    cache: Option<PathBuf>,
+}
+
+impl Folders {
+    /// As the environment names them. A relative path counts as none, as the specification says.
+    pub fn of(environment: &BTreeMap<String, OsString>) -> Self {
+        let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = |variable: &str, below_home: &str| {
+            let base = absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)));
+            base.map(|base| base.join("mcp-agent"))
+        };
+        Self { config: folder("XDG_CONFIG_HOME", ".config"), cache: folder("XDG_CACHE_HOME", ".cache") }
+    }
+
+    /// The file of the profiles; `None` where the person has no home.
+    pub fn profiles(&self) -> Option<PathBuf> {
+        self.config.as_deref().map(|folder| folder.join("profiles.toml"))
+    }
+
+    /// The folder of the cached tokens; `None` where the person has no home.
+    pub fn tokens(&self) -> Option<PathBuf> {
+        self.cache.as_deref().map(|folder: &Path| folder.join("tokens"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folders_are_those_of_the_specification() {
+        let folders = |variables: &[(&str, &str)]| {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), OsString::from(value));
+            let folders = Folders::of(&variables.iter().map(owned).collect());
+            (folders.profiles(), folders.tokens())
+        };
+        assert_eq!(
+            folders(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]),
+            (Some("/h/.config/mcp-agent/profiles.toml".into()), Some("/c/mcp-agent/tokens".into()))
+        );
+        assert_eq!(
+            folders(&[("HOME", "/h"), ("XDG_CONFIG_HOME", "x")]).0,
+            Some("/h/.config/mcp-agent/profiles.toml".into())
+        );
+        assert_eq!(folders(&[]), (None, None));
+    }
+}
