@@ -102,6 +102,7 @@ impl Custody {
         let sealed = self.master_key.seal(label(key.key_id()), &private).map_err(|cause| failed(&cause))?;
         Ok(StoredKey {
             key_id: key.key_id().clone(),
+            number: 0,
             algorithm,
             jwk: key.public().clone(),
             sealed,

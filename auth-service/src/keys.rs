@@ -22,6 +22,8 @@ pub const JWKS_AGE: Duration = Duration::from_mins(5);
 pub struct StoredKey {
     /// Its name.
     pub key_id: KeyId,
+    /// Its place among all keys, in the order in which they were made; 0 until it is stored.
+    pub number: i64,
     /// What it signs.
     pub algorithm: Algorithm,
     /// Its public half.
@@ -32,6 +34,13 @@ pub struct StoredKey {
     pub created_at: UnixSeconds,
     /// When it begins to sign.
     pub signs_from: UnixSeconds,
+}
+
+impl StoredKey {
+    /// The order in which keys follow each other.
+    fn order(&self) -> (UnixSeconds, i64) {
+        (self.signs_from, self.number)
+    }
 }
 
 /// A key that is ready to sign.
@@ -91,7 +100,7 @@ impl KeyRing {
     /// The key that signs with that algorithm at `now`: of those that may, the one that began last.
     pub fn signer(&self, algorithm: Algorithm, now: UnixSeconds) -> Option<&Arc<SigningKey>> {
         let signing = |key: &&RingKey| key.stored.algorithm == algorithm && key.stored.signs_from <= now;
-        self.keys.iter().filter(signing).max_by_key(|key| key.stored.signs_from).map(|key| &key.signing)
+        self.keys.iter().filter(signing).max_by_key(|key| key.stored.order()).map(|key| &key.signing)
     }
 
     /// Every key that has not left the service: what its own tokens are verified with.
@@ -119,9 +128,9 @@ pub fn views(keys: &[StoredKey], now: UnixSeconds) -> Vec<KeyView> {
         created_at: key.created_at,
         signs_from: key.signs_from,
     };
-    let mut views: Vec<KeyView> = keys.iter().map(view).collect();
-    views.sort_by(|one, other| (other.signs_from, &other.kid).cmp(&(one.signs_from, &one.kid)));
-    views
+    let mut newest_first: Vec<&StoredKey> = keys.iter().collect();
+    newest_first.sort_by_key(|key| std::cmp::Reverse(key.order()));
+    newest_first.into_iter().map(view).collect()
 }
 
 /// Where `key` stands among `keys` at `now`. It is followed when a later key of its algorithm
@@ -130,7 +139,7 @@ fn status<'a>(key: &StoredKey, keys: impl Iterator<Item = &'a StoredKey>, now: U
     if key.signs_from > now {
         return KeyStatus::Published;
     }
-    let later = keys.filter(|other| other.algorithm == key.algorithm && other.signs_from > key.signs_from);
+    let later = keys.filter(|other| other.algorithm == key.algorithm && other.order() > key.order());
     match later.map(|other| other.signs_from).filter(|from| *from <= now).min() {
         None => KeyStatus::Signing,
         Some(followed) if now < followed + LONGEST_ACCESS_TOKEN + CLOCK_SKEW => KeyStatus::Retiring,
@@ -150,6 +159,7 @@ mod tests {
             key_id: kid.parse().unwrap(),
             algorithm: Algorithm::EdDSA,
             jwk: serde_json::from_value(jwk).unwrap(),
+            number: signs_from,
             sealed: Vec::new(),
             created_at: UnixSeconds(signs_from),
             signs_from: UnixSeconds(signs_from),

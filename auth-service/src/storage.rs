@@ -101,7 +101,7 @@ impl Storage {
             .foreign_keys(true);
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         let writer = pool().max_connections(1).connect_with(options.clone()).await?;
-        MIGRATIONS.run(&writer).await?;
+        migrate(&writer).await?;
         let readers = pool().max_connections(READERS).connect_lazy_with(options.read_only(true));
         Ok(Self { readers, writer })
     }
@@ -143,6 +143,19 @@ impl Change<'_> {
     }
 }
 
+/// Applies pending migrations. Of two processes that start at once both may find one undone; the
+/// database lets one do it, and the other, whose attempt then fails, looks again.
+async fn migrate(writer: &SqlitePool) -> Result<(), MigrateError> {
+    let mut outcome = MIGRATIONS.run(writer).await;
+    for _ in MIGRATIONS.iter() {
+        if !matches!(outcome, Err(MigrateError::ExecuteMigration(..))) {
+            break;
+        }
+        outcome = MIGRATIONS.run(writer).await;
+    }
+    outcome
+}
+
 /// The file behind `sqlite://PATH`; what the master key is kept beside.
 pub fn database_path(url: &str) -> Result<PathBuf, StorageError> {
     let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.starts_with(':'));
@@ -175,4 +188,35 @@ fn split<T: FromStr, C: FromIterator<T>>(joined: Option<&str>, what: &'static st
 
 fn seconds(time: UnixSeconds) -> i64 {
     time.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn processes_that_start_at_once_on_a_new_database_all_get_it() {
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite://{}", folder.path().join("new/auth.db").display());
+            let openings = (0..4).map(|_| {
+                tokio::spawn({
+                    let url = url.clone();
+                    async move { Storage::open(&url).await.map(drop) }
+                })
+            });
+            for opening in openings.collect::<Vec<_>>() {
+                opening.await.unwrap().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_path_makes_a_database() {
+        assert!(database_path("sqlite://data/auth.sqlite").is_ok());
+        for wrong in ["", "sqlite://", "sqlite://:memory:", "sqlite:data", "postgres://user:password@host/db"] {
+            let error = database_path(wrong).unwrap_err().to_string();
+            assert!(!error.contains("password"), "{error}");
+        }
+    }
 }

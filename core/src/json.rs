@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Reads one JSON object; nothing may follow it.
@@ -15,6 +15,14 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
         Strict(Value::Object(members)) => Ok(members),
         Strict(_) => Err(de::Error::custom("not a JSON object")),
     }
+}
+
+/// Reads one JSON object as a `T`. (Read directly, a structure could come from an array too.)
+///
+/// # Errors
+/// As [`object`], and where the members do not make a `T`: a data error then.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    object(bytes).and_then(|members| serde_json::from_value(Value::Object(members)))
 }
 
 /// A JSON value whose objects name each member once.

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
+use bailiwick_core::json;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::AdminError;
 use crate::administration::AdministrationError;
@@ -15,22 +17,18 @@ use crate::administration::AdministrationError;
 /// The longest body, in bytes: a resource may have a thousand tools.
 pub const LONGEST_BODY: usize = 1024 * 1024;
 
-/// Reads a body; `what` is wrong with it is told as `invalid_request`.
+/// Reads a body, a JSON object; what is wrong with it is told as `invalid_request`.
 pub fn read<T: DeserializeOwned>(body: Result<Bytes, actix_web::Error>) -> Result<T, AdminError> {
-    serde_json::from_slice(&bytes(body)?).map_err(|error| AdminError::InvalidRequest(format!("the body: {error}")))
+    json::read(&bytes(body)?).map_err(|error| AdminError::InvalidRequest(format!("the body: {error}")))
 }
 
-/// Reads the metadata of a client: what is wrong with it is told as `invalid_client_metadata`
-/// (RFC 7591 section 3.2.2), unless it is no JSON at all.
+/// Reads the metadata of a client: what is wrong with a member is told as `invalid_client_metadata`
+/// (RFC 7591 section 3.2.2).
 pub fn read_metadata<T: DeserializeOwned>(body: Result<Bytes, actix_web::Error>) -> Result<T, AdminError> {
-    serde_json::from_slice(&bytes(body)?).map_err(|error| {
-        let reason = format!("the body: {error}");
-        if error.is_data() {
-            AdministrationError::InvalidMetadata(reason).into()
-        } else {
-            AdminError::InvalidRequest(reason)
-        }
-    })
+    let told = |error: serde_json::Error| format!("the body: {error}");
+    let members = json::object(&bytes(body)?).map_err(|error| AdminError::InvalidRequest(told(error)))?;
+    serde_json::from_value(Value::Object(members))
+        .map_err(|error| AdministrationError::InvalidMetadata(told(error)).into())
 }
 
 /// The body, where it could be read whole.

@@ -90,7 +90,7 @@ fn read(path: &Path) -> Result<impl Iterator<Item = Result<NewClient, CommandErr
         if line.len() > LONGEST_LINE {
             return Err(wrong(&format!("the line has more than {LONGEST_LINE} bytes")));
         }
-        let client: NewClient = serde_json::from_str(&line).map_err(|error| wrong(&error))?;
+        let client: NewClient = bailiwick_core::json::read(line.as_bytes()).map_err(|error| wrong(&error))?;
         if client.client_id.is_none() {
             return Err(wrong(&"client_id is missing"));
         }

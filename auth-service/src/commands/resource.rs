@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bailiwick_core::{ServerName, Tool, ToolKind};
+use bailiwick_core::{ServerName, Tool, ToolKind, json};
 use clap::Subcommand;
 
 use super::input;
@@ -83,7 +83,7 @@ pub async fn run(settings: &Settings, command: ResourceCommand) -> Result<(), Co
 
 fn read_manifest(path: &Path) -> Result<ResourceManifest, CommandError> {
     let text = input::read(path, LONGEST_MANIFEST)?;
-    serde_json::from_str(&text).map_err(|error| CommandError::Other(format!("{}: {error}", path.display())))
+    json::read(text.as_bytes()).map_err(|error| CommandError::Other(format!("{}: {error}", path.display())))
 }
 
 fn described(view: &ResourceView<'_>) -> String {

@@ -6,14 +6,15 @@ use sqlx::FromRow;
 use super::{Change, StorageError, parsed, seconds};
 use crate::keys::StoredKey;
 
-const ALL: &str = "SELECT kid, algorithm, public_jwk, private_key, created_at, signs_from \
-                   FROM signing_keys ORDER BY signs_from, kid";
-const INSERT: &str = "INSERT INTO signing_keys (kid, algorithm, public_jwk, private_key, created_at, signs_from) \
-                      VALUES ($1, $2, $3, $4, $5, $6)";
+const ALL: &str = "SELECT kid, number, algorithm, public_jwk, private_key, created_at, signs_from \
+                   FROM signing_keys ORDER BY number";
+const INSERT: &str = "INSERT INTO signing_keys (kid, algorithm, public_jwk, private_key, created_at, signs_from, number) \
+                      SELECT $1, $2, $3, $4, $5, $6, COALESCE(MAX(number), 0) + 1 FROM signing_keys";
 
 #[derive(FromRow)]
 struct KeyRow {
     kid: String,
+    number: i64,
     algorithm: String,
     public_jwk: String,
     private_key: Vec<u8>,
@@ -27,6 +28,7 @@ pub(super) async fn all<'e>(database: impl sqlx::SqliteExecutor<'e>) -> Result<V
         .map(|row| {
             Ok(StoredKey {
                 key_id: parsed(&row.kid, "kid")?,
+                number: row.number,
                 algorithm: parsed(&row.algorithm, "algorithm of a key")?,
                 jwk: serde_json::from_str(&row.public_jwk).map_err(|_| StorageError::Unreadable("public key"))?,
                 sealed: row.private_key,

@@ -67,6 +67,9 @@ CREATE TABLE resources (
 
 CREATE TABLE signing_keys (
     kid         TEXT PRIMARY KEY,
+    -- Counts the keys in the order in which they were made: of two that begin to sign in the same
+    -- second, the later one follows the earlier.
+    number      INTEGER NOT NULL UNIQUE,
     algorithm   TEXT NOT NULL,
     -- The published JWK.
     public_jwk  TEXT NOT NULL,
