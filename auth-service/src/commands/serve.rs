@@ -3,9 +3,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_web::web;
+use bailiwick_process::tls::Tls;
 use bailiwick_process::{Secret, listener, metrics as metrics_listener, shutdown};
 use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
@@ -22,35 +23,51 @@ use crate::limits::failures::FailureLimits;
 use crate::metrics::{Metrics, register_hash_pool};
 use crate::server;
 use crate::service::Service;
-use crate::settings::Settings;
+use crate::settings::{InvalidSettings, Settings};
 use crate::storage::Storage;
 
 /// How often what waits to be written is written, and what has expired is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 
+/// How long those who were let in last have to ask before the stop: at the stop the server closes whoever
+/// has not asked yet.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), CommandError> {
     settings.check()?;
+    let tls = settings.tls(SystemTime::now()).map_err(InvalidSettings::from)?;
     let stop = shutdown::requested().map_err(CommandError::other)?;
-    let listener = server::bind(settings.listen).map_err(CommandError::Other)?;
+    let listener = match listener::handed_over(settings.listen).map_err(CommandError::other)? {
+        Some(listener) => listener,
+        None => server::bind(settings.listen).map_err(CommandError::Other)?,
+    };
     let mut registry = Registry::default();
     let service = web::Data::new(build(&settings, master_key, &mut registry).await?);
     let (stopping, stopped) = watch::channel(false);
+    let tls = tls.map(|Tls { config, renewal }| {
+        renewal.register(&mut registry);
+        tokio::spawn(renewal.run(SystemTime::now));
+        config
+    });
     if let Some(address) = settings.metrics_listen {
         let listener = listener::bind(address).await.map_err(CommandError::other)?;
         tokio::spawn(metrics_listener::serve(listener, Arc::new(registry), wait(stopped.clone())));
     }
     let housekeeping = tokio::spawn(keep_house(service.clone(), wait(stopped)));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let server = server::start(listener, service.clone(), workers).map_err(CommandError::other)?;
+    let speaks_tls = tls.is_some();
+    let server = server::start(listener, tls, service.clone(), workers).map_err(CommandError::other)?;
     tracing::info!(
-        listen = %settings.listen, issuer = %settings.issuer, database = settings.database_url,
+        listen = %settings.listen, tls = speaks_tls, issuer = %settings.issuer, database = settings.database_url,
         algorithm = %settings.signing_algorithm, "listening"
     );
     let handle = server.handle();
     let running = tokio::spawn(server);
     stop.await;
     tracing::info!("stopping");
+    handle.pause().await;
+    tokio::time::sleep(LAST_CALL).await;
     handle.stop(true).await;
     let _ = stopping.send(true);
     running.await.map_err(CommandError::other)?.map_err(CommandError::other)?;
