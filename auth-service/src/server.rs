@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
+use actix_web::dev::ServerHandle;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use bailiwick_process::listener;
 use bailiwick_process::tls::ServerConfig;
 
 use crate::admin::error::AdminError;
@@ -27,6 +29,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may stay idle between two requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long those who were let in last have to ask before the stop, which closes whoever has not asked.
+const LAST_CALL: Duration = Duration::from_millis(500);
 /// How long requests may take to finish after the stop was asked for, in seconds.
 const SHUTDOWN_TIMEOUT: u64 = 10;
 
@@ -68,7 +72,14 @@ pub fn start(
     Ok(server.run())
 }
 
-/// Takes the address, so that what is wrong with it is known before anything else starts.
+/// Lets nobody else in, and the requests in hand end.
+pub async fn stop(server: &ServerHandle) {
+    server.pause().await;
+    tokio::time::sleep(LAST_CALL).await;
+    server.stop(true).await;
+}
+
+/// Takes the address, or over what the service manager holds open there, so that what is wrong with it is known before anything else starts.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     let named = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {
@@ -76,7 +87,10 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
         }
         _ => format!("cannot listen on {address}: {error}"),
     };
-    TcpListener::bind(address).map_err(named)
+    match listener::handed_over(address).map_err(|error| error.to_string())? {
+        Some(listener) => Ok(listener),
+        None => TcpListener::bind(address).map_err(named),
+    }
 }
 
 fn routes(config: &mut web::ServiceConfig) {

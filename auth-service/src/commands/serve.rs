@@ -29,19 +29,12 @@ use crate::storage::Storage;
 /// How often what waits to be written is written, and what has expired is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 
-/// How long those who were let in last have to ask before the stop: at the stop the server closes whoever
-/// has not asked yet.
-const LAST_CALL: Duration = Duration::from_millis(500);
-
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), CommandError> {
     settings.check()?;
     let tls = settings.tls(SystemTime::now()).map_err(InvalidSettings::from)?;
     let stop = shutdown::requested().map_err(CommandError::other)?;
-    let listener = match listener::handed_over(settings.listen).map_err(CommandError::other)? {
-        Some(listener) => listener,
-        None => server::bind(settings.listen).map_err(CommandError::Other)?,
-    };
+    let listener = server::bind(settings.listen).map_err(CommandError::Other)?;
     let mut registry = Registry::default();
     let service = web::Data::new(build(&settings, master_key, &mut registry).await?);
     let (stopping, stopped) = watch::channel(false);
@@ -66,9 +59,7 @@ pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), C
     let running = tokio::spawn(server);
     stop.await;
     tracing::info!("stopping");
-    handle.pause().await;
-    tokio::time::sleep(LAST_CALL).await;
-    handle.stop(true).await;
+    server::stop(&handle).await;
     let _ = stopping.send(true);
     running.await.map_err(CommandError::other)?.map_err(CommandError::other)?;
     housekeeping.await.map_err(CommandError::other)?;
