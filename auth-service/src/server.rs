@@ -79,7 +79,8 @@ pub async fn stop(server: &ServerHandle) {
     server.stop(true).await;
 }
 
-/// Takes the address, or over what the service manager holds open there, so that what is wrong with it is known before anything else starts.
+/// Takes the address, or takes over what the service manager holds open there, so that what is wrong
+/// with it is known before anything else starts.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     let named = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AddrInUse => {

@@ -1,5 +1,6 @@
 //! The accept loop of an HTTP/1.1 service, plain or over TLS: whom it lets in, how long they may
-//! take, and how it ends. Every limit is a number here. Owns connections; what requests mean is the service's.
+//! take, and how it ends. Every limit is a number here. Owns connections; what requests mean is the
+//! service's.
 
 use std::convert::Infallible;
 use std::error::Error;

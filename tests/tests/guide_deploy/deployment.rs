@@ -106,10 +106,10 @@ pub struct Deployment {
 impl Deployment {
     /// From the build to the registration.
     pub fn new() -> Self {
+        let network = Network::new(&NAMES);
         let desk = Desk::new();
         desk.run(&commands("Build", 0));
         desk.run(&commands("An authority of your own", 0));
-        let network = Network::new(&NAMES);
         let [auth, hr, work, agent] =
             [("auth", 1), ("hr", 2), ("work", 3), ("agent", 4)].map(|(name, number)| network.boot(name, number));
         for host in [&auth, &hr, &work, &agent] {
