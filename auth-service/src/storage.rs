@@ -24,7 +24,7 @@ use std::time::Duration;
 use bailiwick_core::UnixSeconds;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
 use crate::crypto::entropy::{Entropy, SystemEntropy};
 pub use clients::ClientSnapshot;
@@ -114,7 +114,13 @@ impl Storage {
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let writer = pool()
+            .max_connections(1)
+            // Where a write fails, as on a full disk, SQLite ends the transaction by itself. sqlx does
+            // not notice and would begin none on this connection ever again, so it is replaced.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options.clone())
+            .await?;
         migrate(&writer).await?;
         let readers = pool().max_connections(READERS).connect_lazy_with(options.read_only(true));
         Ok(Self { readers, writer, feed })
