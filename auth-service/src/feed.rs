@@ -18,6 +18,8 @@ use answers::{Answers, Failed};
 pub const MOST_WAITING: usize = 2048;
 /// How often the position is read while somebody waits: commits of other processes tell nobody.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// When it is tried again where it could not be read.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The feed.
 pub struct Feed {
@@ -142,10 +144,14 @@ impl Feed {
         loop {
             self.arrival.notified().await;
             while self.waiting() > 0 {
-                if let Err(error) = self.storage.hear_position().await {
-                    tracing::warn!(reason = "feed_position", %error, "the feed's position cannot be read");
-                }
-                sleep(LOOK_EVERY).await;
+                let pause = match self.storage.hear_position().await {
+                    Ok(()) => LOOK_EVERY,
+                    Err(error) => {
+                        tracing::warn!(reason = "feed_position", %error, "the feed's position cannot be read");
+                        LOOK_AGAIN
+                    }
+                };
+                sleep(pause).await;
             }
         }
     }

@@ -120,3 +120,20 @@ impl Revocation {
         self.subject.kind == SubjectKind::Key || rev.is_none_or(|rev| rev < self.seq)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_from_the_word_that_it_is_written_as() -> Result<(), InvalidIdentifier> {
+        for kind in SubjectKind::ALL {
+            assert_eq!(kind.as_str().parse::<SubjectKind>()?, kind);
+            assert_eq!(serde_json::json!(kind), kind.as_str());
+        }
+        for wrong in ["", "Client", "clients", "session"] {
+            assert!(wrong.parse::<SubjectKind>().is_err(), "{wrong:?}");
+        }
+        Ok(())
+    }
+}
