@@ -410,6 +410,21 @@ fn the_command_line_adds_and_lists_revocations() {
 }
 
 #[test]
+fn an_identifier_that_begins_with_a_hyphen_is_no_flag() {
+    let world = World::shared();
+    let client = world.client(&["Officer"]);
+    let ended = world.auth.run(&["client", "secret", "retire", &client.id, "-bcdefghijk_", "--and-its-tokens"]);
+    assert!(ended.code == 1 && ended.stderr.contains("there is no secret -bcdefghijk_"), "{ended:#?}");
+    for arguments in [["token", "-h1jk", "--reason", "seen"], ["token", "--h1", "--reason", "seen"]] {
+        let ended = world.auth.run(&[&["revocation", "add"], &arguments[..], &["--json"]].concat()).well();
+        let event = Event::read(&ended.json());
+        assert_eq!((event.id.as_str(), event.reason.as_str()), (arguments[1], "seen"));
+    }
+    let ended = world.auth.run(&["revocation", "add", "token", "--reason", "seen"]);
+    assert!(ended.code == 2, "a flag is no identifier: {ended:#?}");
+}
+
+#[test]
 fn a_file_that_is_applied_appends_as_its_changes_by_hand_would() {
     let world = World::start();
     let reader = reader(&world);

@@ -16,6 +16,7 @@ pub enum RevocationCommand {
         /// What it is: token, grant, client, user, role, resource or key
         kind: SubjectKind,
         /// Its jti, grant_id, client_id, user_id, name, URI or kid
+        #[arg(allow_hyphen_values = true)]
         id: String,
         /// Why, for people
         #[arg(long, value_name = "TEXT")]
