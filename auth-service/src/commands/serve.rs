@@ -3,9 +3,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_web::web;
+use bailiwick_process::tls::Tls;
 use bailiwick_process::{Secret, listener, metrics as metrics_listener, shutdown};
 use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
@@ -23,7 +24,7 @@ use crate::limits::failures::FailureLimits;
 use crate::metrics::{Metrics, register_feed, register_hash_pool};
 use crate::server;
 use crate::service::Service;
-use crate::settings::Settings;
+use crate::settings::{InvalidSettings, Settings};
 use crate::storage::Storage;
 
 /// How often what waits to be written is written, and what has expired is forgotten.
@@ -32,11 +33,17 @@ const HOUSEKEEPING: Duration = Duration::from_secs(10);
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), CommandError> {
     settings.check()?;
+    let tls = settings.tls(SystemTime::now()).map_err(InvalidSettings::from)?;
     let stop = shutdown::requested().map_err(CommandError::other)?;
     let listener = server::bind(settings.listen).map_err(CommandError::Other)?;
     let mut registry = Registry::default();
     let service = web::Data::new(build(&settings, master_key, &mut registry).await?);
     let (stopping, stopped) = watch::channel(false);
+    let tls = tls.map(|Tls { config, renewal }| {
+        renewal.register(&mut registry);
+        tokio::spawn(renewal.run(SystemTime::now));
+        config
+    });
     if let Some(address) = settings.metrics_listen {
         let listener = listener::bind(address).await.map_err(CommandError::other)?;
         tokio::spawn(metrics_listener::serve(listener, Arc::new(registry), wait(stopped.clone())));
@@ -45,9 +52,10 @@ pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), C
     let feed = Arc::clone(&service.feed);
     let listening = tokio::spawn(async move { feed.listen().await });
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let server = server::start(listener, service.clone(), workers).map_err(CommandError::other)?;
+    let speaks_tls = tls.is_some();
+    let server = server::start(listener, tls, service.clone(), workers).map_err(CommandError::other)?;
     tracing::info!(
-        listen = %settings.listen, issuer = %settings.issuer, database = settings.database_url,
+        listen = %settings.listen, tls = speaks_tls, issuer = %settings.issuer, database = settings.database_url,
         algorithm = %settings.signing_algorithm, "listening"
     );
     let handle = server.handle();
@@ -55,7 +63,7 @@ pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), C
     stop.await;
     tracing::info!("stopping");
     service.feed.close();
-    handle.stop(true).await;
+    server::stop(&handle).await;
     let _ = stopping.send(true);
     running.await.map_err(CommandError::other)?.map_err(CommandError::other)?;
     housekeeping.await.map_err(CommandError::other)?;
