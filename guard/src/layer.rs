@@ -2,7 +2,6 @@
 //! the order; each check lives in its module.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -115,7 +114,7 @@ impl GuardLayer {
         Ok(answer)
     }
 
-    /// Token, size, JSON, decision: the caller and the body that goes on to the server.
+    /// Token, revocations, size, JSON, decision: the caller and the body that goes on to the server.
     async fn check<B>(&self, parts: &RequestParts, body: B, record: &mut Record) -> Result<(Principal, Body), Refusal>
     where
         B: http_body::Body<Error: Into<BoxError>>,
@@ -123,6 +122,9 @@ impl GuardLayer {
         let guard = self.guard.parts();
         let principal = authenticate(guard, bearer::token(parts)?).await?;
         record.principal = Some(principal.clone());
+        if let Some(revocations) = &guard.revocations {
+            revocations.check(&principal)?;
+        }
         record.method = match parts.method {
             Method::POST => "none".into(),
             Method::GET => "GET".into(),
@@ -165,8 +167,7 @@ impl GuardLayer {
             answer = answer_filter::filter(answer, shown, &self.guard, &principal).await;
         }
         if answer_filter::is_event_stream(answer.headers()) {
-            let clock = Arc::clone(&guard.clock);
-            answer = answer.map(|body| expiry::until(principal.expires_at(), clock, body));
+            answer = answer.map(|body| expiry::until_ended(principal, guard, body));
         }
         Ok(answer)
     }
