@@ -8,12 +8,13 @@ use futures::stream;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tower::service_fn;
 
 use crate::feed::event;
 use crate::issuer::SigningKey;
 use crate::logs::listen;
-use crate::scene::{RESOURCE, Scene, call, post, request};
+use crate::scene::{NOW, RESOURCE, Scene, call, post, request};
 use crate::time::{StoppedTime, until};
 
 impl Scene {
@@ -138,6 +139,35 @@ async fn a_storm_of_revocations_is_heard_page_by_page() {
         assert_eq!(scene.status_of(&scene.token_of(client, |claims| claims["rev"] = json!(0))).await, 401, "{client}");
     }
     assert_eq!(scene.status_of(&scene.token_of("client-200", |claims| claims["rev"] = json!(0))).await, 200);
+}
+
+/// Sends the head of a call, lets something happen, and only then sends the body.
+async fn late_body(scene: &Scene, token: &str, meanwhile: impl AsyncFnOnce(&Scene)) -> u16 {
+    let (sender, receiver) = oneshot::channel();
+    let body = stream::once(async { receiver.await.map(Bytes::from) });
+    let sent = scene.send(post(Some(token), Body::from_stream(body)));
+    let happens = async {
+        // The other is polled first: its head is checked by now, and it waits for the body.
+        meanwhile(scene).await;
+        sender.send(call("look").to_string()).unwrap();
+    };
+    futures::future::join(sent, happens).await.0.status.as_u16()
+}
+
+#[tokio::test]
+async fn a_request_whose_token_is_taken_back_before_its_body_has_come_does_nothing() {
+    let scene = Scene::hearing().await;
+    let token = scene.token_of("agent", |_| ());
+    assert_eq!(scene.status_of(&token).await, 200);
+    assert_eq!(late_body(&scene, &token, async |_| ()).await, 200);
+    let expires = async |scene: &Scene| scene.clock.set(NOW + 930);
+    assert_eq!(late_body(&scene, &token, expires).await, 401);
+    scene.clock.set(NOW);
+    let is_revoked = async |scene: &Scene| {
+        scene.revoke("client", "agent").await;
+    };
+    assert_eq!(late_body(&scene, &token, is_revoked).await, 401);
+    assert_eq!(scene.ran(), ["look", "look"]);
 }
 
 /// A scene whose server answers with a stream that never says anything and never ends.
