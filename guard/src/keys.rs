@@ -23,6 +23,9 @@ const OLDEST: Duration = Duration::from_hours(1);
 /// How long the issuer is left alone after a fetch that a request caused.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// The longest pause between two tries while the issuer cannot be reached.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+
 /// Where the log lines of this module go.
 const TARGET: &str = "bailiwick_guard::keys";
 
@@ -88,7 +91,7 @@ impl KeyStore {
         loop {
             let fetched = self.fetch().await;
             failures = if fetched { 0 } else { failures + 1 };
-            tokio::time::sleep(if fetched { REFRESH } else { retry::pause(failures, random()) }).await;
+            tokio::time::sleep(if fetched { REFRESH } else { retry::pause(failures, random(), LONGEST_RETRY) }).await;
         }
     }
 

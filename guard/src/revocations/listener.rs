@@ -20,6 +20,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// The pause after an answer with events: a storm of them comes in bundles, twenty a second.
 const PACE: Duration = Duration::from_millis(50);
 
+/// The longest pause between two tries. It is short: when the service is there again, what it revokes is to
+/// be felt soon.
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
 /// How long a whole snapshot may take.
 const LONGEST_SNAPSHOT: Duration = Duration::from_mins(5);
 
@@ -113,7 +117,7 @@ impl<R: Fn() -> u8> Listener<'_, R> {
                     failures += 1;
                     self.tell_lost(&error, failures);
                     position = position.filter(|_| !error.ends_position());
-                    retry::pause(failures, (self.random)())
+                    self.pause(failures)
                 }
             };
             if !pause.is_zero() {
@@ -134,7 +138,7 @@ impl<R: Fn() -> u8> Listener<'_, R> {
         self.reap_in_passing();
         let pause = if position == after && asked.elapsed() < wait / 2 {
             // Nothing new, and sooner than it was asked for: it must not be asked as fast as it answers.
-            retry::pause(1, (self.random)())
+            self.pause(1)
         } else if is_empty {
             Duration::ZERO
         } else {
@@ -190,6 +194,10 @@ impl<R: Fn() -> u8> Listener<'_, R> {
             }
         }
         Ok(())
+    }
+
+    fn pause(&self, failures: u32) -> Duration {
+        retry::pause(failures, (self.random)(), LONGEST_RETRY)
     }
 
     fn reap_in_passing(&mut self) {

@@ -70,7 +70,7 @@ async fn a_service_that_is_down_for_a_minute_is_not_noticed_by_anybody() {
     }
     assert!(scene.guard.is_ready());
     let tries = scene.issuer.fetches(FEED);
-    assert!((3..=12).contains(&tries), "{tries} tries in a minute");
+    assert!((15..=32).contains(&tries), "{tries} tries in a minute");
     scene.issuer.remove(FEED);
     scene.issuer.feed.revoke("client", "agent");
     time.pass_until(|| scene.issuer.feed.waiting() == 1).await;
@@ -164,7 +164,7 @@ async fn a_service_that_gives_a_snapshot_and_then_does_not_know_it_is_left_alone
         assert!(scene.issuer.fetches(FEED) - fetches <= 4);
     }
     let fetches = scene.issuer.fetches(FEED);
-    assert!(fetches < 50, "{fetches} questions in two minutes");
+    assert!((60..200).contains(&fetches), "{fetches} questions in two minutes");
 }
 
 #[tokio::test]
