@@ -181,17 +181,16 @@ impl<'a> GuardBuilder<'a> {
             return Err(GuardError::Staleness(staleness));
         }
         let client = fetch::client(&self.issuer)?;
-        let revocations = self.credentials.map(|credentials| {
-            Arc::new(Revocations::new(Means {
-                issuer: self.issuer.clone(),
-                resource: self.resource.clone(),
-                client: client.clone(),
-                credentials,
-                clock: Arc::clone(&self.clock),
-                max_staleness: self.max_staleness,
-                most: self.most_revocations,
-            }))
-        });
+        let means = |credentials| Means {
+            issuer: self.issuer.clone(),
+            resource: self.resource.clone(),
+            client: client.clone(),
+            credentials,
+            clock: Arc::clone(&self.clock),
+            max_staleness: self.max_staleness,
+            most: self.most_revocations,
+        };
+        let revocations = self.credentials.map(|credentials| Arc::new(Revocations::new(means(credentials))));
         let keys = KeyStore::new(self.issuer.clone(), client, Arc::clone(&self.clock));
         let recorder = Recorder::new(self.server, self.registry, Measured(revocations.clone()));
         Ok(Guard::new(Parts {

@@ -145,8 +145,8 @@ impl Revocations {
     /// What a start-up line says.
     pub(crate) fn policy(&self) -> String {
         match self.means.max_staleness {
-            Some(most) => format!("revocations are heard; everything is refused when that is {} s ago", most.as_secs()),
-            None => "revocations are heard; while they cannot be, for however long, tokens live until exp".to_owned(),
+            Some(most) => format!("revocations are heard; after {} s of silence everything is refused", most.as_secs()),
+            None => "revocations are heard; however long the silence, tokens live until exp".to_owned(),
         }
     }
 

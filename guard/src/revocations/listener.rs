@@ -20,6 +20,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// The pause after an answer with events: a storm of them comes in bundles, twenty a second.
 const PACE: Duration = Duration::from_millis(50);
 
+/// The pause after an answer without anything new that came sooner than it was asked for: a service must not
+/// be asked as fast as it answers.
+const REST: Duration = Duration::from_millis(250);
+
 /// The longest pause between two tries. It is short: when the service is there again, what it revokes is to
 /// be felt soon.
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -131,18 +135,17 @@ impl<R: Fn() -> u8> Listener<'_, R> {
         let wait = self.revocations.wait();
         let asked = Instant::now();
         let told = self.feed.ask(Some(after), wait).await?;
-        let Told { page, .. } = &told;
-        let (position, is_empty) = (page.next, page.is_empty);
+        let position = told.page.next;
+        let is_new = !told.page.is_empty && position > after;
         self.take(&self.revocations.table, &told)?;
         self.revocations.heard_up_to(position);
         self.reap_in_passing();
-        let pause = if position == after && asked.elapsed() < wait / 2 {
-            // Nothing new, and sooner than it was asked for: it must not be asked as fast as it answers.
-            self.pause(1)
-        } else if is_empty {
-            Duration::ZERO
-        } else {
+        let pause = if is_new {
             PACE
+        } else if asked.elapsed() < wait / 2 {
+            REST
+        } else {
+            Duration::ZERO
         };
         Ok(Next { position, pause })
     }
@@ -164,10 +167,14 @@ impl<R: Fn() -> u8> Listener<'_, R> {
         loop {
             let told = self.feed.ask(position, Duration::ZERO).await?;
             self.take(aside, &told)?;
+            let next = told.page.next;
             if told.page.is_empty {
-                return Ok(told.page.next);
+                return Ok(next);
             }
-            position = Some(told.page.next);
+            if position == Some(next) {
+                return Err(self.feed.endless());
+            }
+            position = Some(next);
         }
     }
 

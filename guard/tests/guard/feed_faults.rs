@@ -124,14 +124,28 @@ async fn a_feed_that_answers_at_once_with_nothing_new_is_not_asked_as_fast_as_it
     let seq = scene.issuer.feed.revoke("client", "somebody");
     let again = json!({ "events": [event(seq, "client", "somebody")], "next": seq });
     scene.issuer.set(FEED, Behaviour::Json(again));
-    for _ in 0..60 {
-        for _ in 0..200 {
-            tokio::task::yield_now().await;
-        }
-        time.pass(Duration::from_millis(500)).await;
-    }
-    let fetches = scene.issuer.fetches(FEED);
-    assert!((10..=64).contains(&fetches), "{fetches} questions in thirty seconds");
+    assert_restful(&scene, &time).await;
+    // And one that goes on all the time and has nothing to say.
+    scene.issuer.set(FEED, Behaviour::Json(json!({ "events": [], "next": seq + 1 })));
+    assert_restful(&scene, &time).await;
+}
+
+/// That the feed is asked, and not more than four times a second.
+async fn assert_restful(scene: &Scene, time: &StoppedTime) {
+    let (fetches, began) = (scene.issuer.fetches(FEED), tokio::time::Instant::now());
+    time.pass_until(|| began.elapsed() > Duration::from_secs(10)).await;
+    let fetches = scene.issuer.fetches(FEED) - fetches;
+    assert!((5..=41).contains(&fetches), "{fetches} questions in ten seconds");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_does_not_go_on_is_given_up() {
+    let (lines, _listening) = listen();
+    let scene = Scene::with_credentials(|builder| builder).await;
+    scene.issuer.set(FEED, Behaviour::Json(json!({ "events": [event(7, "client", "somebody")], "next": 7 })));
+    tokio::spawn(scene.guard.run());
+    until(|| warnings(&lines).iter().any(|line| line.to_string().contains("gives no end of events"))).await;
+    assert_eq!(scene.status_of(&token(&scene, "agent")).await, 503);
 }
 
 #[tokio::test]

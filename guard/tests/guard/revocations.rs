@@ -1,6 +1,7 @@
 //! What is taken back is refused: which tokens, how soon, on every path, and no others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -11,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tower::service_fn;
 
-use crate::feed::event;
-use crate::issuer::SigningKey;
+use crate::feed::{FEED, event};
+use crate::issuer::{Behaviour, SigningKey};
 use crate::logs::listen;
 use crate::scene::{NOW, RESOURCE, Scene, call, post, request};
 use crate::time::{StoppedTime, until};
@@ -205,6 +206,20 @@ async fn open_streams_end_with_the_event_that_refuses_their_token_and_no_others(
     assert!(!streams[2].is_finished());
     scene.issuer.feed.revoke("client", "other");
     until(|| streams[2].is_finished()).await;
+}
+
+#[tokio::test]
+async fn open_streams_end_when_nothing_was_heard_for_too_long() {
+    let scene = with_streams().await;
+    let mut claims = scene.claims("hr:look");
+    claims["exp"] = json!(NOW + 86_400);
+    let stream = open(&scene, &scene.key.sign(&claims)).await;
+    let time = StoppedTime::begin();
+    until(|| scene.issuer.feed.waiting() == 1).await;
+    scene.issuer.set(FEED, Behaviour::Text(503, String::new()));
+    time.pass(Duration::from_secs(299)).await;
+    assert!(!stream.is_finished());
+    time.pass_until(|| stream.is_finished()).await;
 }
 
 #[tokio::test]
