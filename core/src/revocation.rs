@@ -48,6 +48,15 @@ impl SubjectKind {
             Self::Key => "key",
         }
     }
+
+    /// Whether a revocation of this kind at position `seq` refuses a token of its subject that
+    /// carries the position `rev`: one issued from state older than the event. A token without a
+    /// position is older than every event; a withdrawn key refuses every position, since its thief
+    /// writes any number.
+    #[must_use]
+    pub fn refuses(self, seq: u64, rev: Option<u64>) -> bool {
+        self == Self::Key || rev.is_none_or(|rev| rev < seq)
+    }
 }
 
 impl fmt::Display for SubjectKind {
@@ -83,16 +92,21 @@ impl Subject {
     /// Every subject under which a token with these claims, signed by `key_id`, can be revoked.
     #[must_use]
     pub fn all_of(claims: &Claims, key_id: &KeyId) -> Vec<Self> {
-        let mut subjects = vec![
-            Self::new(SubjectKind::Token, claims.jti.as_str()),
-            Self::new(SubjectKind::Client, claims.client_id.as_str()),
-            Self::new(SubjectKind::User, claims.sub.as_str()),
-            Self::new(SubjectKind::Resource, claims.aud.as_str()),
-            Self::new(SubjectKind::Key, key_id.as_str()),
+        Self::each_of(claims, key_id).map(|(kind, id)| Self::new(kind, id)).collect()
+    }
+
+    /// The same, borrowed: for whoever asks at every request.
+    pub fn each_of<'a>(claims: &'a Claims, key_id: &'a KeyId) -> impl Iterator<Item = (SubjectKind, &'a str)> {
+        let always = [
+            (SubjectKind::Token, claims.jti.as_str()),
+            (SubjectKind::Client, claims.client_id.as_str()),
+            (SubjectKind::User, claims.sub.as_str()),
+            (SubjectKind::Resource, claims.aud.as_str()),
+            (SubjectKind::Key, key_id.as_str()),
         ];
-        subjects.extend(claims.roles.iter().map(|role| Self::new(SubjectKind::Role, role.as_str())));
-        subjects.extend(claims.grant_id.iter().map(|grant| Self::new(SubjectKind::Grant, grant.as_str())));
-        subjects
+        let roles = claims.roles.iter().map(|role| (SubjectKind::Role, role.as_str()));
+        let grant = claims.grant_id.iter().map(|grant| (SubjectKind::Grant, grant.as_str()));
+        always.into_iter().chain(roles).chain(grant)
     }
 }
 
@@ -112,12 +126,11 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Whether this event refuses a token of its subject that carries the position `rev`: one
-    /// issued from state older than the event. A token without a position is older than every
-    /// event; a withdrawn key refuses every position, since its thief writes any number.
+    /// Whether this event refuses a token of its subject that carries the position `rev`; see
+    /// [`SubjectKind::refuses`].
     #[must_use]
     pub fn refuses(&self, rev: Option<u64>) -> bool {
-        self.subject.kind == SubjectKind::Key || rev.is_none_or(|rev| rev < self.seq)
+        self.subject.kind.refuses(self.seq, rev)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::challenge::Challenges;
 use crate::message::{NotAMessage, RequestId};
 use crate::refusal::Refusal;
 
-/// When a client that met a guard without keys should come back, in seconds.
+/// When a client that met a guard without keys or without word of revocations should come back, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// JSON-RPC 2.0 section 5.1.
@@ -73,15 +73,16 @@ pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
         Refusal::NoToken | Refusal::InvalidRequest(_) | Refusal::InvalidToken(_) | Refusal::InsufficientScope(_) => {
             challenged(&refusal, asked)
         }
-        Refusal::KeysUnavailable => {
-            let description = "the keys of the token service cannot be had just now: try again";
-            let answer = oauth(
-                S::SERVICE_UNAVAILABLE,
-                &json!({ "error": "temporarily_unavailable", "error_description": description }),
-            );
-            with(answer, RETRY_AFTER, RETRY_AFTER_SECONDS)
+        Refusal::KeysUnavailable => unavailable("the keys of the token service cannot be had just now: try again"),
+        Refusal::RevocationsUnknown => {
+            unavailable("what the token service has revoked is not known just now: try again")
         }
     }
+}
+
+fn unavailable(description: &str) -> Response<Body> {
+    let body = json!({ "error": "temporarily_unavailable", "error_description": description });
+    with(oauth(StatusCode::SERVICE_UNAVAILABLE, &body), RETRY_AFTER, RETRY_AFTER_SECONDS)
 }
 
 fn not_a_message(why: NotAMessage) -> Response<Body> {

@@ -1,10 +1,11 @@
 //! From a token to its claims, or the reason why not. Owns the order: what was verified before, then
-//! the keys at hand, then one look whether there are newer ones.
+//! the keys at hand, then one look whether there are newer ones. Never says whether a token was taken
+//! back: that is asked of [`crate::revocations`] at every request.
 
 use std::sync::Arc;
 
 use bailiwick_core::token::LONGEST_TOKEN;
-use bailiwick_core::{Claims, Expected, InvalidToken, SignedToken};
+use bailiwick_core::{Claims, Expected, InvalidToken, KeyId, SignedToken};
 
 use crate::guard::Parts;
 use crate::keys::Keys;
@@ -19,21 +20,21 @@ pub(crate) async fn authenticate(guard: &Parts, token: &str) -> Result<Principal
     }
     let digest = TokenDigest::of(token);
     let keys = guard.keys.usable();
-    if let Some(claims) = keys.as_ref().and_then(|keys| guard.verified.get(digest, keys.generation)) {
+    if let Some(caller) = keys.as_ref().and_then(|keys| guard.verified.get(digest, keys.generation)) {
         // Everything else about the token is as it was; time is not.
-        claims.check_times(guard.clock.now()).map_err(Refusal::InvalidToken)?;
-        return Ok(Principal::new(claims));
+        caller.claims().check_times(guard.clock.now()).map_err(Refusal::InvalidToken)?;
+        return Ok(caller);
     }
-    let (claims, keys) = verify(guard, token, keys).await?;
+    let (claims, key_id, keys) = verify(guard, token, keys).await?;
     let expected = Expected { issuer: &guard.issuer, audience: &guard.resource };
     claims.check(expected, guard.clock.now()).map_err(Refusal::InvalidToken)?;
-    let claims = Arc::new(claims);
-    guard.verified.insert(digest, token.len(), keys.generation, Arc::clone(&claims));
-    Ok(Principal::new(claims))
+    let caller = Principal::new(Arc::new(claims), key_id);
+    guard.verified.insert(digest, token.len(), keys.generation, caller.clone());
+    Ok(caller)
 }
 
-/// The claims of a token whose signature is good, and the keys by which that was found.
-async fn verify(guard: &Parts, token: &str, keys: Option<Keys>) -> Result<(Claims, Keys), Refusal> {
+/// The claims of a token whose signature is good, its key, and the keys by which that was found.
+async fn verify(guard: &Parts, token: &str, keys: Option<Keys>) -> Result<(Claims, KeyId, Keys), Refusal> {
     let signed = SignedToken::parse(token).map_err(Refusal::InvalidToken)?;
     let keys = if let Some(keys) = keys.filter(|keys| keys.set.get(signed.key_id()).is_some()) {
         keys
@@ -42,5 +43,5 @@ async fn verify(guard: &Parts, token: &str, keys: Option<Keys>) -> Result<(Claim
         guard.keys.usable().ok_or(Refusal::KeysUnavailable)?
     };
     let claims = signed.verify(&keys.set).map_err(Refusal::InvalidToken)?;
-    Ok((claims, keys))
+    Ok((claims, signed.key_id().clone(), keys))
 }

@@ -1,12 +1,13 @@
 //! Builds a guard. Owns what must be said before it can be one, and naming everything that is wrong.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, UnixSeconds};
 use prometheus_client::registry::Registry;
 
 use crate::challenge::Challenges;
+use crate::credentials::Credentials;
 use crate::fetch;
 use crate::guard::{Guard, Parts};
 use crate::host::Hosts;
@@ -15,8 +16,18 @@ use crate::manifest::{self, ToolProblem};
 use crate::method::{MethodRule, Methods};
 use crate::origin::Origins;
 use crate::record::Recorder;
+use crate::revocations::{Means, Measured, Revocations};
 use crate::session::Sessions;
 use crate::verified::VerifiedTokens;
+
+/// How old the last answer of the revocation feed may be, unless the builder is told otherwise.
+pub const DEFAULT_MAX_STALENESS: Duration = Duration::from_mins(5);
+
+/// The least that it can be told: the feed is asked three times as often.
+const LEAST_STALENESS: Duration = Duration::from_secs(5);
+
+/// The most live revocations, unless the builder is told otherwise.
+const MOST_REVOCATIONS: usize = 4_000_000;
 
 /// Why a guard was not built.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +47,9 @@ pub enum GuardError {
     /// A resource with a query, which no metadata address can be made for.
     #[error("the resource {0} has a query: leave it out")]
     Resource(ResourceUri),
+    /// A staleness that no feed can keep.
+    #[error("revocations that were heard {} s ago cannot be the oldest that count: at least {} s", .0.as_secs(), LEAST_STALENESS.as_secs())]
+    Staleness(Duration),
     /// The HTTP client, in most cases because the system has no TLS certificates.
     #[error("the client that fetches the token service's keys cannot be made: {0}")]
     Client(#[from] reqwest::Error),
@@ -57,6 +71,9 @@ pub struct GuardBuilder<'a> {
     hosts: Vec<String>,
     origins: Vec<String>,
     clock: Arc<dyn Clock>,
+    credentials: Option<Credentials>,
+    max_staleness: Option<Duration>,
+    most_revocations: usize,
     registry: Option<&'a mut Registry>,
 }
 
@@ -72,6 +89,9 @@ impl<'a> GuardBuilder<'a> {
             hosts: Vec::new(),
             origins: Vec::new(),
             clock: Arc::new(|| UnixSeconds::from(SystemTime::now())),
+            credentials: None,
+            max_staleness: Some(DEFAULT_MAX_STALENESS),
+            most_revocations: MOST_REVOCATIONS,
             registry: None,
         }
     }
@@ -114,7 +134,29 @@ impl<'a> GuardBuilder<'a> {
         self
     }
 
-    /// Counts the decisions in `registry`.
+    /// The guard's own client at the token service, which has the role `guard` there. With it,
+    /// [`Guard::run`] hears of revocations; without, tokens live until `exp`.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// How long nothing may be heard of revocations until every request is refused with 503: at least five
+    /// seconds, and [`DEFAULT_MAX_STALENESS`] unless said otherwise. With `None`, no silence is too long
+    /// once a first snapshot was read.
+    pub fn max_staleness(mut self, max_staleness: Option<Duration>) -> Self {
+        self.max_staleness = max_staleness;
+        self
+    }
+
+    /// The most live revocations that are kept, four million unless said otherwise. A million takes some
+    /// 70 MB; where there are more than may be, every request is refused with 503.
+    pub fn most_revocations(mut self, most: usize) -> Self {
+        self.most_revocations = most;
+        self
+    }
+
+    /// Counts the decisions in `registry`, and what is heard of revocations.
     pub fn metrics(mut self, registry: &'a mut Registry) -> Self {
         self.registry = Some(registry);
         self
@@ -135,14 +177,29 @@ impl<'a> GuardBuilder<'a> {
         self.hosts.into_iter().try_for_each(|host| hosts.allow(host)).map_err(GuardError::Host)?;
         let mut origins = Origins::of(&self.resource);
         self.origins.into_iter().try_for_each(|origin| origins.allow(origin)).map_err(GuardError::Origin)?;
+        if let Some(staleness) = self.max_staleness.filter(|staleness| *staleness < LEAST_STALENESS) {
+            return Err(GuardError::Staleness(staleness));
+        }
         let client = fetch::client(&self.issuer)?;
+        let means = |credentials| Means {
+            issuer: self.issuer.clone(),
+            resource: self.resource.clone(),
+            client: client.clone(),
+            credentials,
+            clock: Arc::clone(&self.clock),
+            max_staleness: self.max_staleness,
+            most: self.most_revocations,
+        };
+        let revocations = self.credentials.map(|credentials| Arc::new(Revocations::new(means(credentials))));
         let keys = KeyStore::new(self.issuer.clone(), client, Arc::clone(&self.clock));
+        let recorder = Recorder::new(self.server, self.registry, Measured(revocations.clone()));
         Ok(Guard::new(Parts {
             challenges: Challenges::new(&self.resource),
-            recorder: Recorder::new(self.server, self.registry),
+            recorder,
             keys: Arc::new(keys),
             verified: VerifiedTokens::new(),
             sessions: Sessions::new(),
+            revocations,
             resource: self.resource,
             issuer: self.issuer,
             title: self.title,

@@ -1,5 +1,5 @@
-//! Finds where the token service publishes its keys (RFC 8414 section 3, OpenID Connect Discovery).
-//! Owns which documents are believed; fetching is [`crate::fetch`]'s.
+//! Finds where the token service publishes its keys and gives tokens (RFC 8414 section 3, OpenID Connect
+//! Discovery). Owns which documents are believed; fetching is [`crate::fetch`]'s.
 
 use bailiwick_core::Issuer;
 use serde::Deserialize;
@@ -10,24 +10,63 @@ use crate::fetch::{self, FetchError};
 #[derive(Deserialize)]
 struct ServerMetadata {
     issuer: String,
-    jwks_uri: String,
+    jwks_uri: Option<String>,
+    token_endpoint: Option<String>,
 }
 
-/// The address of the issuer's keys: from the first of the well-known documents that is there and
-/// speaks for this issuer.
+/// An address that the metadata names.
+#[derive(Clone, Copy)]
+enum Member {
+    JwksUri,
+    TokenEndpoint,
+}
+
+impl Member {
+    fn name(self) -> &'static str {
+        match self {
+            Self::JwksUri => "jwks_uri",
+            Self::TokenEndpoint => "token_endpoint",
+        }
+    }
+
+    fn of(self, metadata: ServerMetadata) -> Option<String> {
+        match self {
+            Self::JwksUri => metadata.jwks_uri,
+            Self::TokenEndpoint => metadata.token_endpoint,
+        }
+    }
+}
+
+/// The address of the issuer's keys.
+///
+/// # Errors
+/// As [`address`].
+pub(crate) async fn key_address(client: &reqwest::Client, issuer: &Issuer) -> Result<String, FetchError> {
+    address(client, issuer, Member::JwksUri).await
+}
+
+/// The address of the issuer's token endpoint.
+///
+/// # Errors
+/// As [`address`].
+pub(crate) async fn token_endpoint(client: &reqwest::Client, issuer: &Issuer) -> Result<String, FetchError> {
+    address(client, issuer, Member::TokenEndpoint).await
+}
+
+/// An address from the first of the well-known documents that is there and speaks for this issuer.
 ///
 /// # Errors
 /// The first document's error where none will do.
-pub(crate) async fn key_address(client: &reqwest::Client, issuer: &Issuer) -> Result<String, FetchError> {
+async fn address(client: &reqwest::Client, issuer: &Issuer, member: Member) -> Result<String, FetchError> {
     let mut first_error = None;
     for url in metadata_urls(issuer) {
-        match read(client, issuer, &url).await {
+        match read(client, issuer, &url, member).await {
             Ok(address) => return Ok(address),
             Err(error @ FetchError::Unreachable { .. }) => return Err(first_error.unwrap_or(error)),
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
-    Err(first_error.unwrap_or_else(|| FetchError::TooLarge { url: issuer.to_string() }))
+    Err(first_error.unwrap_or_else(|| FetchError::NoAddress { url: issuer.to_string(), member: member.name() }))
 }
 
 /// RFC 8414 with its inserted path; then OpenID Connect with its path inserted, and appended.
@@ -41,7 +80,7 @@ fn metadata_urls(issuer: &Issuer) -> Vec<String> {
     urls
 }
 
-async fn read(client: &reqwest::Client, issuer: &Issuer, url: &str) -> Result<String, FetchError> {
+async fn read(client: &reqwest::Client, issuer: &Issuer, url: &str, member: Member) -> Result<String, FetchError> {
     let document = fetch::document(client, url).await?;
     let metadata: ServerMetadata = serde_json::from_slice(&document)
         .map_err(|source| FetchError::NotTheDocument { url: url.to_owned(), source })?;
@@ -49,14 +88,15 @@ async fn read(client: &reqwest::Client, issuer: &Issuer, url: &str) -> Result<St
         let ServerMetadata { issuer: found, .. } = metadata;
         return Err(FetchError::OtherIssuer { url: url.to_owned(), found, expected: issuer.clone() });
     }
-    if is_safe(&metadata.jwks_uri, issuer) {
-        Ok(metadata.jwks_uri)
-    } else {
-        Err(FetchError::UnsafeKeyAddress { url: url.to_owned(), jwks_uri: metadata.jwks_uri })
+    let (url, name) = (url.to_owned(), member.name());
+    match member.of(metadata) {
+        None => Err(FetchError::NoAddress { url, member: name }),
+        Some(address) if is_safe(&address, issuer) => Ok(address),
+        Some(address) => Err(FetchError::UnsafeAddress { url, member: name, address }),
     }
 }
 
-/// Keys are fetched by `https`, or by `http` where issuer and keys are both on this machine.
+/// Keys and tokens come by `https`, or by `http` where issuer and address are both on this machine.
 fn is_safe(address: &str, issuer: &Issuer) -> bool {
     let Ok(url) = Url::parse(address) else { return false };
     match url.scheme() {

@@ -1,4 +1,5 @@
-//! Ends an open stream when the token that opened it does. Owns the moment; the clock is passed in.
+//! Ends an open stream when the token that opened it ends or is refused. Owns the moment; the clock is
+//! passed in, and what is refused [`crate::revocations`] knows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,17 +7,30 @@ use std::time::Duration;
 use axum::body::Body;
 use bailiwick_core::claims::CLOCK_SKEW;
 use bailiwick_core::{Clock, UnixSeconds};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt, future};
+
+use crate::guard::Parts;
+use crate::principal::Principal;
 
 /// How often an open stream looks at the clock. The clock counts whole seconds, so that a look at each
 /// half ends a stream within one.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// `body` until the token ends at `expires_at`. A stream that is opened in the seconds by which two
-/// clocks may differ ends with them.
-pub(crate) fn until(expires_at: UnixSeconds, clock: Arc<dyn Clock>, body: Body) -> Body {
+/// `body` until its caller's token ends or is refused.
+pub(crate) fn until_ended(caller: Principal, guard: &Parts, body: Body) -> Body {
+    let expired = expired(caller.expires_at(), Arc::clone(&guard.clock)).boxed();
+    let refused = match &guard.revocations {
+        Some(revocations) => Arc::clone(revocations).until_refused(caller).boxed(),
+        None => future::pending().boxed(),
+    };
+    Body::from_stream(body.into_data_stream().take_until(future::select(expired, refused)))
+}
+
+/// Waits for a token's end. A stream that is opened in the seconds by which two clocks may differ ends
+/// with them.
+fn expired(expires_at: UnixSeconds, clock: Arc<dyn Clock>) -> impl Future<Output = ()> + Send {
     let ends_at = if clock.now() < expires_at { expires_at } else { expires_at + CLOCK_SKEW };
-    let end = async move {
+    async move {
         loop {
             let left = ends_at.since(clock.now());
             if left.is_zero() {
@@ -24,6 +38,5 @@ pub(crate) fn until(expires_at: UnixSeconds, clock: Arc<dyn Clock>, body: Body) 
             }
             tokio::time::sleep(left.min(LOOK)).await;
         }
-    };
-    Body::from_stream(body.into_data_stream().take_until(Box::pin(end)))
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_lc_rs::rand;
 use axum::Router;
 use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, Tools};
+use futures::{FutureExt, future};
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -20,6 +21,7 @@ use crate::layer::{GuardLayer, SessionPolicy};
 use crate::method::Methods;
 use crate::origin::Origins;
 use crate::record::Recorder;
+use crate::revocations::{Hearing, Revocations};
 use crate::session::Sessions;
 use crate::verified::VerifiedTokens;
 use crate::{LARGEST_BODY, metadata};
@@ -38,6 +40,8 @@ pub(crate) struct Parts {
     pub(crate) recorder: Recorder,
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) verified: VerifiedTokens,
+    /// Without credentials there are none.
+    pub(crate) revocations: Option<Arc<Revocations>>,
     pub(crate) sessions: Sessions,
 }
 
@@ -97,8 +101,9 @@ impl Guard {
         metadata::routes(resource, &metadata::document(resource, issuer, methods.read_scope(), title))
     }
 
-    /// Keeps the issuer's keys fresh for as long as it is polled; it never ends. Without it, keys are
-    /// fetched when a request needs them.
+    /// Keeps the issuer's keys fresh and, where there are credentials, hears its revocations for as long
+    /// as it is polled; it never ends. Without it keys are fetched when a request needs them, but
+    /// revocations are not heard: a guard with credentials then refuses every request with 503.
     pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
         let random = || {
             let mut byte = [0];
@@ -106,24 +111,54 @@ impl Guard {
             let _ = rand::fill(&mut byte);
             byte[0]
         };
-        Arc::clone(&self.0.keys).keep_fresh(random)
+        let keys = Arc::clone(&self.0.keys).keep_fresh(random);
+        let revocations = match &self.0.revocations {
+            Some(revocations) => Arc::clone(revocations).listen(random).boxed(),
+            None => future::pending().boxed(),
+        };
+        future::join(keys, revocations).map(drop)
     }
 
-    /// Whether tokens can be verified: there are keys, and they are not older than an hour.
+    /// Whether tokens can be judged: there are keys that are not older than an hour, and what is heard of
+    /// revocations suffices.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.keys.usable().is_some()
+        self.has_keys() && self.hearing().suffices()
     }
 
     /// Waits until [`Guard::is_ready`]. Something must run [`Guard::run`] meanwhile.
     pub async fn ready(&self) {
-        self.0.keys.wait_until_usable().await;
+        while !self.is_ready() {
+            self.0.keys.wait_until_usable().await;
+            if let Some(revocations) = &self.0.revocations {
+                revocations.wait_until_heard().await;
+            }
+        }
     }
 
-    /// Whether revocations are heard of before a token's `exp`: not yet, whatever the settings.
+    /// Whether there are keys of the issuer that are not older than an hour.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.0.keys.usable().is_some()
+    }
+
+    /// What is heard of revocations now.
+    #[must_use]
+    pub fn hearing(&self) -> Hearing {
+        self.0.revocations.as_ref().map_or(Hearing::Off, |revocations| revocations.hearing())
+    }
+
+    /// Whether revocations are heard of before a token's `exp`, now.
     #[must_use]
     pub fn hears_revocations(&self) -> bool {
-        false
+        self.hearing() == Hearing::Heard
+    }
+
+    /// What a start-up line says of revocations: whether they are heard, and what happens when not.
+    #[must_use]
+    pub fn revocation_policy(&self) -> String {
+        let revocations = self.0.revocations.as_ref();
+        revocations.map_or_else(|| Self::NO_REVOCATION_FEED.to_owned(), |revocations| revocations.policy())
     }
 
     /// The tools as the server declares them.

@@ -11,8 +11,8 @@ use futures::future::Shared;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::discovery;
 use crate::fetch::{self, FetchError};
+use crate::{discovery, retry};
 
 /// How long after a fetch the keys are fetched anew.
 const REFRESH: Duration = Duration::from_mins(5);
@@ -91,7 +91,7 @@ impl KeyStore {
         loop {
             let fetched = self.fetch().await;
             failures = if fetched { 0 } else { failures + 1 };
-            tokio::time::sleep(if fetched { REFRESH } else { retry_pause(failures, random()) }).await;
+            tokio::time::sleep(if fetched { REFRESH } else { retry::pause(failures, random(), LONGEST_RETRY) }).await;
         }
     }
 
@@ -177,27 +177,5 @@ impl Drop for Landing {
     fn drop(&mut self) {
         let mut flight = self.0.flight.lock().unwrap_or_else(PoisonError::into_inner);
         *flight = Flight { under_way: None, ended: Some(Instant::now()) };
-    }
-}
-
-/// One second, doubled at each failure up to [`LONGEST_RETRY`], and of that a random part of at least
-/// a half.
-fn retry_pause(failures: u32, random: u8) -> Duration {
-    let longest = Duration::from_secs(1).saturating_mul(1 << failures.saturating_sub(1).min(5)).min(LONGEST_RETRY);
-    longest / 2 + longest / 2 * u32::from(random) / u32::from(u8::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retries_slow_down_and_are_spread() {
-        assert_eq!(retry_pause(1, 0), Duration::from_millis(500));
-        assert_eq!(retry_pause(1, 255), Duration::from_secs(1));
-        assert_eq!(retry_pause(3, 255), Duration::from_secs(4));
-        assert_eq!(retry_pause(6, 255), LONGEST_RETRY);
-        assert_eq!(retry_pause(u32::MAX, 255), LONGEST_RETRY);
-        assert_eq!(retry_pause(u32::MAX, 0), LONGEST_RETRY / 2);
     }
 }

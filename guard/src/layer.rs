@@ -2,7 +2,6 @@
 //! the order; each check lives in its module.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -16,7 +15,7 @@ use crate::answer::{self, Asked};
 use crate::answer_filter::{self, Shown};
 use crate::authentication::authenticate;
 use crate::authorization::authorize;
-use crate::guard::Guard;
+use crate::guard::{Guard, Parts};
 use crate::message::Message;
 use crate::principal::Principal;
 use crate::record::Record;
@@ -115,7 +114,7 @@ impl GuardLayer {
         Ok(answer)
     }
 
-    /// Token, size, JSON, decision: the caller and the body that goes on to the server.
+    /// Token, revocations, size, JSON, decision: the caller and the body that goes on to the server.
     async fn check<B>(&self, parts: &RequestParts, body: B, record: &mut Record) -> Result<(Principal, Body), Refusal>
     where
         B: http_body::Body<Error: Into<BoxError>>,
@@ -123,6 +122,7 @@ impl GuardLayer {
         let guard = self.guard.parts();
         let principal = authenticate(guard, bearer::token(parts)?).await?;
         record.principal = Some(principal.clone());
+        still_accepted(guard, &principal)?;
         record.method = match parts.method {
             Method::POST => "none".into(),
             Method::GET => "GET".into(),
@@ -136,6 +136,8 @@ impl GuardLayer {
             return Ok((principal, Body::empty()));
         }
         let body = whole(body).await?;
+        // It may have taken its time, and whoever was let in to send it may be shut out by now.
+        still_accepted(guard, &principal)?;
         let message = Message::read(&body).map_err(Refusal::NotAMessage)?;
         authorize(guard, &principal, message, record)?;
         Ok((principal, Body::from(body)))
@@ -165,8 +167,7 @@ impl GuardLayer {
             answer = answer_filter::filter(answer, shown, &self.guard, &principal).await;
         }
         if answer_filter::is_event_stream(answer.headers()) {
-            let clock = Arc::clone(&guard.clock);
-            answer = answer.map(|body| expiry::until(principal.expires_at(), clock, body));
+            answer = answer.map(|body| expiry::until_ended(principal, guard, body));
         }
         Ok(answer)
     }
@@ -196,6 +197,12 @@ impl GuardLayer {
         };
         answer::refused(refusal, &asked)
     }
+}
+
+/// Checks what can change while a token is in use: whether it has ended or was taken back.
+fn still_accepted(guard: &Parts, principal: &Principal) -> Result<(), Refusal> {
+    principal.claims().check_times(guard.clock.now()).map_err(Refusal::InvalidToken)?;
+    guard.revocations.as_ref().map_or(Ok(()), |revocations| revocations.check(principal))
 }
 
 /// The whole body, of at most [`LARGEST_BODY`] bytes.

@@ -40,7 +40,7 @@
 //! ```
 //!
 //! It knows one issuer and one resource, and nothing of what the tools do. The order of its checks:
-//! Host, Origin, token, size, JSON, decision; then the server.
+//! Host, Origin, token, revocations, size, JSON, decision; then the server.
 
 mod answer;
 mod answer_filter;
@@ -49,6 +49,7 @@ mod authorization;
 mod bearer;
 mod builder;
 mod challenge;
+mod credentials;
 mod discovery;
 mod event_stream;
 mod expiry;
@@ -66,17 +67,21 @@ mod origin;
 mod principal;
 mod record;
 mod refusal;
+mod retry;
+mod revocations;
 mod session;
 mod verified;
 
 pub use bailiwick_core::{Claims, ClientId, Clock, Issuer, ResourceUri, RoleName, Scope, ScopeSet, ServerName};
 pub use bailiwick_core::{TokenId, Tool, ToolKind, ToolName, Tools, UnixSeconds};
-pub use builder::{GuardBuilder, GuardError};
+pub use builder::{DEFAULT_MAX_STALENESS, GuardBuilder, GuardError};
+pub use credentials::Credentials;
 pub use guard::Guard;
 pub use layer::{GuardLayer, GuardService};
 pub use manifest::ToolProblem;
 pub use method::MethodRule;
 pub use principal::Principal;
+pub use revocations::Hearing;
 
 /// The largest request body, in bytes. A larger one is answered with 413.
 pub const LARGEST_BODY: usize = 1024 * 1024;

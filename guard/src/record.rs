@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use crate::principal::Principal;
 use crate::refusal::Refusal;
+use crate::revocations::Measured;
 
 /// What one request was about, as far as it has been read.
 pub(crate) struct Record {
@@ -75,15 +76,18 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// A recorder whose counts are in `registry`, if one is given, as
-    /// `bailiwick_guard_decisions_total{server, method, tool, decision, reason}`.
-    pub(crate) fn new(server: ServerName, registry: Option<&mut Registry>) -> Self {
+    /// `bailiwick_guard_decisions_total{server, method, tool, decision, reason}`, and what is measured of
+    /// revocations beside them.
+    pub(crate) fn new(server: ServerName, registry: Option<&mut Registry>, revocations: Measured) -> Self {
         let decisions = Family::default();
         if let Some(registry) = registry {
-            registry.sub_registry_with_label(("server".into(), server.to_string().into())).register(
+            let registry = registry.sub_registry_with_label(("server".into(), server.to_string().into()));
+            registry.register(
                 "bailiwick_guard_decisions",
                 "Requests that the guard allowed or denied",
                 decisions.clone(),
             );
+            registry.register_collector(Box::new(revocations));
         }
         Self { server, decisions }
     }

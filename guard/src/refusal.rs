@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     InvalidToken(InvalidToken),
     /// No usable key, so nothing can be said of any token.
     KeysUnavailable,
+    /// What was taken back is not known, so nothing can be said of any token.
+    RevocationsUnknown,
     /// A session of another caller, or none at all: equal answers.
     UnknownSession,
     /// An HTTP method that the transport does not have.
@@ -54,6 +56,7 @@ impl Refusal {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidToken(error) => error.reason(),
             Self::KeysUnavailable => "keys_unavailable",
+            Self::RevocationsUnknown => "revocations_unknown",
             Self::UnknownSession => "unknown_session",
             Self::HttpMethod => "http_method",
             Self::TooLarge => "body_too_large",

@@ -1,12 +1,12 @@
 //! Tokens that were verified before, so that the second request with one costs a hash instead of a
 //! signature. Owns the cache; holds neither a token nor anything that was refused.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
-use bailiwick_core::Claims;
 use moka::sync::Cache;
+
+use crate::principal::Principal;
 
 /// The most memory that remembered tokens may take, in bytes, roughly: some 100,000 of the usual size.
 const MOST_BYTES: u64 = 128 * 1024 * 1024;
@@ -31,12 +31,12 @@ impl TokenDigest {
 
 #[derive(Clone)]
 struct Verified {
-    claims: Arc<Claims>,
+    caller: Principal,
     generation: u64,
     bytes: u32,
 }
 
-/// The claims of verified tokens.
+/// The callers of verified tokens.
 pub(crate) struct VerifiedTokens(Cache<TokenDigest, Verified>);
 
 impl VerifiedTokens {
@@ -45,16 +45,16 @@ impl VerifiedTokens {
         Self(Cache::builder().weigher(weigh).max_capacity(MOST_BYTES).time_to_live(LONGEST).build())
     }
 
-    /// The claims of a token that was verified with the keys of this generation. One that was
+    /// The caller of a token that was verified with the keys of this generation. One that was
     /// verified with other keys is as good as unknown: its own may have been withdrawn.
-    pub(crate) fn get(&self, token: TokenDigest, generation: u64) -> Option<Arc<Claims>> {
+    pub(crate) fn get(&self, token: TokenDigest, generation: u64) -> Option<Principal> {
         let verified = self.0.get(&token)?;
-        (verified.generation == generation).then_some(verified.claims)
+        (verified.generation == generation).then_some(verified.caller)
     }
 
     /// Remembers a token of `length` bytes whose signature and claims were found good.
-    pub(crate) fn insert(&self, token: TokenDigest, length: usize, generation: u64, claims: Arc<Claims>) {
+    pub(crate) fn insert(&self, token: TokenDigest, length: usize, generation: u64, caller: Principal) {
         let bytes = u32::try_from(length.saturating_add(ENTRY_BYTES)).unwrap_or(u32::MAX);
-        self.0.insert(token, Verified { claims, generation, bytes });
+        self.0.insert(token, Verified { caller, generation, bytes });
     }
 }

@@ -17,8 +17,8 @@ struct Watched {
     database: Database,
 }
 
-/// `/health/live`: the process answers. `/health/ready`: it can do its work, which needs its
-/// database and the token service's keys; else 503.
+/// `/health/live`: the process answers. `/health/ready`: it can do its work, which needs its database,
+/// the token service's keys and, where it hears of revocations, to have heard of them; else 503.
 pub(crate) fn routes(guard: Guard, database: Database) -> Router {
     Router::new()
         .route("/health/live", get(async || answer(StatusCode::OK, json!({"status": "ok"}))))
@@ -28,10 +28,11 @@ pub(crate) fn routes(guard: Guard, database: Database) -> Router {
 
 async fn ready(State(watched): State<Watched>) -> Response {
     let database = watched.database.is_ready().await;
-    let keys = watched.guard.is_ready();
+    let (keys, hearing) = (watched.guard.has_keys(), watched.guard.hearing());
+    let is_ready = database && keys && hearing.suffices();
     let (status, word) =
-        if database && keys { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
-    answer(status, json!({"status": word, "database": database, "keys": keys}))
+        if is_ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    answer(status, json!({"status": word, "database": database, "keys": keys, "revocations": hearing.as_str()}))
 }
 
 fn answer(status: StatusCode, body: Value) -> Response {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bailiwick_core::{Clock, ServerName, UnixSeconds};
-use bailiwick_guard::{Guard, GuardError};
+use bailiwick_guard::{Credentials, Guard, GuardError};
 use bailiwick_process::listener::{self, BindError, Limits};
 use bailiwick_process::settings::{self, Loaded, Sources};
 use bailiwick_process::tls::Tls;
@@ -23,7 +23,9 @@ use tokio::task::JoinSet;
 
 use crate::database::{Database, DatabaseError};
 use crate::health;
-use crate::settings::{Arguments, NAMES, ServerCommand, Settings, TransportError, command};
+use crate::settings::{
+    Arguments, CLIENT_SECRET, HalfCredentials, NAMES, ServerCommand, Settings, TransportError, command,
+};
 use crate::tool::{InvalidTool, McpServer, ToolSet};
 
 /// What one server is, beside what all are.
@@ -81,6 +83,8 @@ enum ProgramError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     #[error(transparent)]
+    Credentials(#[from] HalfCredentials),
+    #[error(transparent)]
     Guard(#[from] GuardError),
     #[error("the server's name in scopes: {0}")]
     ServerName(#[from] bailiwick_core::identifier::InvalidIdentifier),
@@ -102,7 +106,7 @@ impl ProgramError {
     /// 2 where the settings are to blame, else 1.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Transport(_) | Self::Guard(_) => 2.into(),
+            Self::Transport(_) | Self::Credentials(_) | Self::Guard(_) => 2.into(),
             _ => ExitCode::FAILURE,
         }
     }
@@ -126,7 +130,7 @@ pub fn run<P: Program>() -> ExitCode {
 }
 
 fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> {
-    let Loaded { settings: Arguments { settings, sample_data, command }, warnings, .. } = loaded;
+    let Loaded { settings: Arguments { settings, sample_data, command }, mut secrets, warnings } = loaded;
     let logs = match command {
         None => logs::as_json_lines(&settings.log_level),
         Some(_) => logs::as_text(&settings.log_level),
@@ -138,7 +142,8 @@ fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> 
     let clock: Arc<dyn Clock> = Arc::new(|| UnixSeconds::from(SystemTime::now()));
     let tools = P::tools()?;
     let mut registry = Registry::default();
-    let guard = guard::<P>(&settings, &tools, &clock, &mut registry)?;
+    let credentials = settings.credentials(secrets.take(CLIENT_SECRET))?;
+    let guard = guard::<P>(&settings, credentials, &tools, &clock, &mut registry)?;
     match command {
         Some(ServerCommand::Manifest) => print(&manifest(&guard)),
         Some(ServerCommand::CheckConfig) => {
@@ -164,20 +169,25 @@ fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> 
 
 fn guard<P: Program>(
     settings: &Settings,
+    credentials: Option<Credentials>,
     tools: &ToolSet<P>,
     clock: &Arc<dyn Clock>,
     registry: &mut Registry,
 ) -> Result<Guard, ProgramError> {
     let server: ServerName = P::SERVER.parse()?;
-    let guard = Guard::builder(settings.resource.clone(), settings.issuer.clone(), server)
+    let builder = Guard::builder(settings.resource.clone(), settings.issuer.clone(), server)
         .title(P::TITLE)
         .tools(tools.list())
         .allowed_hosts(&settings.allowed_hosts)
         .allowed_origins(&settings.allowed_origins)
+        .max_staleness(settings.max_staleness.0)
         .clock(Arc::clone(clock))
-        .metrics(registry)
-        .build()?;
-    Ok(guard)
+        .metrics(registry);
+    let builder = match credentials {
+        Some(credentials) => builder.credentials(credentials),
+        None => builder,
+    };
+    Ok(builder.build()?)
 }
 
 /// The body that registers the server: `PUT /admin/v1/resources/{name}`.
@@ -241,7 +251,7 @@ impl<P: Program> Starting<P> {
             resource = %settings.resource,
             issuer = %settings.issuer,
             database = %settings.database_url,
-            revocation = Guard::NO_REVOCATION_FEED,
+            revocation = guard.revocation_policy(),
             "serving"
         );
         if let Some(tls) = &tls {

@@ -1,11 +1,14 @@
 //! The settings that all MCP servers have, and the command line around them. Owns their names and
 //! defaults; how settings are layered is `bailiwick_process`'s.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use bailiwick_core::{Issuer, ResourceUri};
+use bailiwick_core::{ClientId, Issuer, ResourceUri};
+use bailiwick_guard::{Credentials, DEFAULT_MAX_STALENESS};
+use bailiwick_process::Secret;
 use bailiwick_process::logs::Filter;
 use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl, TlsEnd};
 use bailiwick_process::settings::Names;
@@ -15,8 +18,11 @@ use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use crate::database::DatabaseUrl;
 use crate::program::Program;
 
-/// What MCP servers call their settings. They have no secrets until they hear the revocation feed.
-pub(crate) const NAMES: Names = Names { prefix: "MCP", secrets: &[] };
+/// The secret of the server's own client at the token service.
+pub(crate) const CLIENT_SECRET: &str = "MCP_CLIENT_SECRET";
+
+/// What MCP servers call their settings.
+pub(crate) const NAMES: Names = Names { prefix: "MCP", secrets: &[CLIENT_SECRET] };
 
 /// The command line of a server.
 #[derive(Debug, Parser)]
@@ -52,6 +58,13 @@ pub(crate) struct Settings {
     /// Token service whose tokens are accepted.
     #[arg(long, env = "MCP_ISSUER", global = true, value_name = "URL", default_value = "http://localhost:8000")]
     pub(crate) issuer: Issuer,
+    /// The server's own client at the token service, by which it hears of revocations; without it, tokens live until
+    /// they expire.
+    #[arg(long, env = "MCP_CLIENT_ID", global = true, value_name = "CLIENT_ID")]
+    pub(crate) client_id: Option<ClientId>,
+    /// Seconds in which nothing may be heard of revocations before every request is refused, or off.
+    #[arg(long, env = "MCP_MAX_STALENESS", global = true, value_name = "SECONDS", default_value_t = MaxStaleness(Some(DEFAULT_MAX_STALENESS)), value_parser = max_staleness)]
+    pub(crate) max_staleness: MaxStaleness,
     /// Database, sqlite://PATH; the file is created where there is none.
     #[arg(long, env = "MCP_DATABASE_URL", global = true, value_name = "URL", required = false)]
     pub(crate) database_url: DatabaseUrl,
@@ -89,7 +102,42 @@ pub(crate) enum TransportError {
     Tls(#[from] TlsError),
 }
 
+/// How long nothing may be heard of revocations; `None` for however long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MaxStaleness(pub(crate) Option<Duration>);
+
+impl fmt::Display for MaxStaleness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(duration) => duration.as_secs().fmt(formatter),
+            None => OFF.fmt(formatter),
+        }
+    }
+}
+
+/// The word for no limit.
+const OFF: &str = "off";
+
+/// A client without its secret, or a secret without its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{given} is set and {missing} is not: a server hears of revocations with both, and with neither it does not")]
+pub(crate) struct HalfCredentials {
+    given: &'static str,
+    missing: &'static str,
+}
+
 impl Settings {
+    /// What the server hears of revocations with, if anything.
+    pub(crate) fn credentials(&self, secret: Option<Secret>) -> Result<Option<Credentials>, HalfCredentials> {
+        const CLIENT_ID: &str = "MCP_CLIENT_ID";
+        match (self.client_id.clone(), secret) {
+            (None, None) => Ok(None),
+            (Some(client_id), Some(secret)) => Ok(Some(Credentials::new(client_id, secret.expose()))),
+            (Some(_), None) => Err(HalfCredentials { given: CLIENT_ID, missing: CLIENT_SECRET }),
+            (None, Some(_)) => Err(HalfCredentials { given: CLIENT_SECRET, missing: CLIENT_ID }),
+        }
+    }
+
     /// TLS for the listener, where it is spoken here; none where plain HTTP may be.
     pub(crate) fn tls(&self, now: SystemTime) -> Result<Option<Tls>, TransportError> {
         let url = PublicUrl {
@@ -120,6 +168,15 @@ pub(crate) fn command<P: Program>() -> Command {
         .mut_arg("database_url", |arg| arg.default_value(format!("sqlite://data/{}.sqlite", P::SERVER)))
 }
 
+/// Whole seconds, or the word for no limit. How few are too few, the guard says.
+fn max_staleness(text: &str) -> Result<MaxStaleness, String> {
+    if text == OFF {
+        return Ok(MaxStaleness(None));
+    }
+    let seconds = text.parse().map_err(|_| format!("write seconds, or {OFF} for no limit"))?;
+    Ok(MaxStaleness(Some(Duration::from_secs(seconds))))
+}
+
 /// A resource whose path can be routed: plain characters, and not a path that has a meaning here.
 fn resource(text: &str) -> Result<ResourceUri, String> {
     let resource: ResourceUri =
@@ -139,6 +196,16 @@ fn resource(text: &str) -> Result<ResourceUri, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_staleness_is_seconds_or_off_and_reads_as_it_is_written() {
+        for text in ["300", "5", "off"] {
+            assert_eq!(max_staleness(text).map(|staleness| staleness.to_string()), Ok(text.to_owned()));
+        }
+        for wrong in ["", "-1", "5s", "1.5", "OFF", "none"] {
+            assert!(max_staleness(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_path_of_a_resource_can_be_routed() {

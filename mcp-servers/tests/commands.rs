@@ -112,6 +112,11 @@ fn settings_that_are_not_valid_end_with_the_reason_and_code_2() {
             "a.pem cannot be read",
         ),
         ("check-config --allowed-hosts http://a.example", ("", ""), "not an allowed host"),
+        ("check-config --max-staleness soon", ("", ""), "write seconds, or off"),
+        ("check-config --max-staleness 4", ("", ""), "at least 5 s"),
+        ("check-config --client-id hr-server", ("", ""), "MCP_CLIENT_SECRET is not"),
+        ("check-config --client-id usr_1", ("", ""), "--client-id"),
+        ("check-config", ("MCP_CLIENT_SECRET", "hush"), "MCP_CLIENT_ID is not"),
         ("serve", ("", ""), "unrecognized subcommand 'serve'"),
     ];
     for (arguments, variable, expected) in cases {
@@ -119,6 +124,23 @@ fn settings_that_are_not_valid_end_with_the_reason_and_code_2() {
         let (code, output, errors) = run(&arguments.split(' ').collect::<Vec<_>>(), variable);
         assert_eq!((code, output.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(errors.contains(expected), "{arguments:?}: {errors}");
+        assert!(!errors.contains("hush"), "{errors}");
+    }
+}
+
+#[test]
+fn the_start_up_line_says_whether_revocations_are_heard_and_what_silence_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "hush\n").unwrap();
+    let credentials = ["--client-id", "hr-server", "--client-secret-file", secret.to_str().unwrap()];
+    for (more, expected) in [(&[][..], "after 300 s of silence"), (&["--max-staleness", "off"], "however long")] {
+        let serving = Serving::start(&folder, &[&credentials, more].concat());
+        let policy = serving.line["revocation"].as_str().unwrap();
+        assert!(policy.starts_with("revocations are heard") && policy.contains(expected), "{policy}");
+        let ready = serving.get("/health/ready");
+        assert!(ready.contains(r#""revocations":"not yet heard""#), "{ready}");
+        serving.stop();
     }
 }
 
@@ -144,7 +166,7 @@ fn health_is_told_whatever_the_host_and_the_tools_are_not() {
     assert!(serving.get("/health/live").starts_with("HTTP/1.1 200"));
     let ready = serving.get("/health/ready");
     assert!(ready.starts_with("HTTP/1.1 503"), "no keys, so not ready: {ready}");
-    assert!(ready.ends_with(r#"{"database":true,"keys":false,"status":"unavailable"}"#), "{ready}");
+    assert!(ready.ends_with(r#"{"database":true,"keys":false,"revocations":"off","status":"unavailable"}"#), "{ready}");
     assert!(serving.get("/mcp").starts_with("HTTP/1.1 403"), "a foreign Host");
     serving.stop();
 }

@@ -19,6 +19,8 @@ use http::{Response, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use crate::feed::{FEED, Feed, TOKENS};
+
 /// A private key of one of the three algorithms.
 pub(crate) enum Pair {
     Rs256(Box<RsaKeyPair>),
@@ -107,6 +109,10 @@ pub(crate) enum Behaviour {
     Json(Value),
     Text(u16, String),
     Redirect(String),
+    /// Promises a longer body than it sends.
+    BreaksOff(String),
+    /// The feed: gives a snapshot, and then knows no position.
+    Gone,
     /// Answers only when [`Issuer::let_go`] is called.
     Held(Value),
 }
@@ -118,10 +124,12 @@ struct Published {
     arrived: Notify,
     released: Notify,
     held: AtomicUsize,
+    feed: Feed,
 }
 
 pub(crate) struct Issuer {
     pub(crate) url: String,
+    pub(crate) feed: Feed,
     published: Arc<Published>,
 }
 
@@ -137,7 +145,8 @@ impl Issuer {
         let published = Arc::<Published>::default();
         let app = Router::new().fallback(answer).with_state(Arc::clone(&published));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let issuer = Self { url, published };
+        published.feed.belongs_to(&url);
+        let issuer = Self { url, feed: published.feed.clone(), published };
         issuer.set(METADATA, Behaviour::Json(issuer.metadata()));
         issuer.publish(keys);
         issuer
@@ -145,11 +154,12 @@ impl Issuer {
 
     /// An issuer of that name whom nobody plays.
     pub(crate) fn at(url: String) -> Self {
-        Self { url, published: Arc::default() }
+        Self { url, feed: Feed::default(), published: Arc::default() }
     }
 
     pub(crate) fn metadata(&self) -> Value {
-        json!({ "issuer": self.url, "jwks_uri": format!("{}{JWKS}", self.url) })
+        let at = |path: &str| format!("{}{path}", self.url);
+        json!({ "issuer": self.url, "jwks_uri": at(JWKS), "token_endpoint": at(TOKENS) })
     }
 
     pub(crate) fn publish(&self, keys: &[&SigningKey]) {
@@ -186,17 +196,27 @@ impl Issuer {
     }
 }
 
-async fn answer(State(published): State<Arc<Published>>, uri: Uri, _request: Request) -> Response<Body> {
+async fn answer(State(published): State<Arc<Published>>, uri: Uri, request: Request) -> Response<Body> {
     let path = uri.path().to_owned();
     *published.fetches.lock().unwrap().entry(path.clone()).or_default() += 1;
     let behaviour = published.paths.lock().unwrap().get(&path).cloned();
     let (status, body) = match behaviour {
+        None if path == TOKENS => return published.feed.give_token(request).await,
+        None if path == FEED => return published.feed.answer(request.into_parts().0).await,
         None => (404, "no such thing".to_owned()),
         Some(Behaviour::Json(value)) => (200, value.to_string()),
         Some(Behaviour::Text(status, text)) => (status, text),
         Some(Behaviour::Redirect(to)) => {
             return Response::builder().status(302).header("location", to).body(Body::empty()).unwrap();
         }
+        Some(Behaviour::BreaksOff(text)) => {
+            let rest = Err::<String, _>(std::io::Error::other("broken off"));
+            return Response::new(Body::from_stream(futures::stream::iter([Ok(text), rest])));
+        }
+        Some(Behaviour::Gone) if uri.query().is_some_and(|query| query.contains("wait=0")) => {
+            return published.feed.answer(request.into_parts().0).await;
+        }
+        Some(Behaviour::Gone) => (410, String::new()),
         Some(Behaviour::Held(value)) => {
             published.held.fetch_add(1, Ordering::SeqCst);
             published.arrived.notify_one();

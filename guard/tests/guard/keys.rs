@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::issuer::{Behaviour, Issuer, JWKS, METADATA, OPENID, SigningKey};
 use crate::scene::{NOW, Scene, builder, call};
+use crate::time::{StoppedTime, pass_a_second, until};
 
 #[tokio::test]
 async fn running_the_guard_makes_it_ready() {
@@ -290,39 +291,4 @@ async fn an_issuer_with_a_path_is_found_in_each_place() {
 fn break_down(issuer: &Issuer) {
     issuer.set(METADATA, Behaviour::Text(500, String::new()));
     issuer.set(JWKS, Behaviour::Text(500, String::new()));
-}
-
-/// Lets one second pass for the guard, and for nobody who waits for a network.
-async fn pass_a_second() {
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(1)).await;
-    tokio::time::resume();
-}
-
-/// Waits for an event that others bring about, letting them run.
-async fn until(happened: impl Fn() -> bool) {
-    while !happened() {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Stops tokio's time without letting it run ahead on its own: it does not while a blocking task is
-/// under way, and one is for as long as this lives.
-struct StoppedTime {
-    _end: std::sync::mpsc::Sender<()>,
-}
-
-impl StoppedTime {
-    fn begin() -> Self {
-        let (end, ended) = std::sync::mpsc::channel::<()>();
-        tokio::task::spawn_blocking(move || ended.recv());
-        tokio::time::pause();
-        Self { _end: end }
-    }
-
-    async fn pass(&self, time: Duration) {
-        tokio::task::yield_now().await;
-        // Timers count in whole milliseconds, rounded up.
-        tokio::time::advance(time + Duration::from_millis(2)).await;
-    }
 }

@@ -1,67 +1,12 @@
 //! One log line and one count per decision, from the same words; never a token.
 
-use std::sync::{Arc, Mutex};
-
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::issuer::SigningKey;
+use crate::logs::listen;
 use crate::scene::{Scene, call, post, request};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Lines {
-    fn all(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// The fields of the decisions, without their durations.
-    fn decisions(&self) -> Vec<Value> {
-        let lines = self.all();
-        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let decisions = lines.filter(|line| line["target"] == "bailiwick_guard::decision");
-        decisions
-            .map(|mut line| {
-                assert_eq!(line["level"], "INFO");
-                assert!(line["fields"]["duration_us"].take().is_u64());
-                let mut fields = line["fields"].take();
-                fields.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-                fields
-            })
-            .collect()
-    }
-}
-
-/// Hears every line of this thread. A second subscriber lives as long: with only one, tracing asks no
-/// more than the thread that comes to a line first whether anybody listens.
-fn listen() -> (Lines, (tracing::subscriber::DefaultGuard, tracing::Dispatch)) {
-    let second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(lines.clone());
-    (lines, (tracing::subscriber::set_default(subscriber.finish()), second))
-}
 
 #[tokio::test]
 async fn each_decision_is_one_line_with_its_reason_and_its_caller() {

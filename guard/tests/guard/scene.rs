@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::feed;
 use crate::issuer::{Issuer, SigningKey};
 use crate::server::{Ran, Server};
 
@@ -54,6 +55,24 @@ impl Scene {
     /// A guarded server without sessions, and an issuer with one ES256 key.
     pub(crate) async fn begin() -> Self {
         Self::with_key(SigningKey::es256("key-1"), |builder| builder).await
+    }
+
+    /// The same, whose guard hears of revocations once something runs it.
+    pub(crate) async fn with_credentials<'a>(adjust: impl FnOnce(GuardBuilder<'a>) -> GuardBuilder<'a>) -> Self {
+        Self::built(|builder| adjust(builder.credentials(feed::credentials()))).await
+    }
+
+    /// The same, running and ready.
+    pub(crate) async fn hearing() -> Self {
+        let scene = Self::with_credentials(|builder| builder).await;
+        scene.run().await;
+        scene
+    }
+
+    /// Runs the guard for as long as the test goes, and waits until it is ready.
+    pub(crate) async fn run(&self) {
+        tokio::spawn(self.guard.run());
+        self.guard.ready().await;
     }
 
     pub(crate) async fn built<'a>(adjust: impl FnOnce(GuardBuilder<'a>) -> GuardBuilder<'a>) -> Self {
