@@ -103,7 +103,9 @@ impl<R: Fn() -> u8> Listener<'_, R> {
         let mut failures = 0;
         loop {
             let heard = match position {
-                Some(after) => self.follow(after).await,
+                // After a failure an answer is wanted at once: it ends the silence.
+                Some(after) if failures > 0 => self.follow(after, Duration::ZERO).await,
+                Some(after) => self.follow(after, self.revocations.wait()).await,
                 None => self.take_snapshot().await,
             };
             let pause = match heard {
@@ -111,9 +113,7 @@ impl<R: Fn() -> u8> Listener<'_, R> {
                     if failures > 0 && position.is_some() {
                         self.tell("revocations are heard again");
                     }
-                    // A snapshot alone does not prove that the feed can be followed: a service that gives one
-                    // and then does not know its position is left alone longer each time.
-                    failures = if position.is_none() { failures } else { 0 };
+                    failures = 0;
                     position = Some(next.position);
                     next.pause
                 }
@@ -130,9 +130,8 @@ impl<R: Fn() -> u8> Listener<'_, R> {
         }
     }
 
-    /// Waits for what comes after `after`.
-    async fn follow(&mut self, after: u64) -> Result<Next, FeedError> {
-        let wait = self.revocations.wait();
+    /// Waits so long for what comes after `after`.
+    async fn follow(&mut self, after: u64, wait: Duration) -> Result<Next, FeedError> {
         let asked = Instant::now();
         let told = self.feed.ask(Some(after), wait).await?;
         let position = told.page.next;

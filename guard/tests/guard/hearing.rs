@@ -93,7 +93,9 @@ async fn a_silence_that_is_too_long_closes_the_server_until_the_feed_answers() {
     assert!(!scene.guard.is_ready() && !scene.guard.hears_revocations());
     assert_eq!(scene.status_of(&revoked).await, 401, "what is known to be revoked stays refused");
     scene.issuer.remove(FEED);
+    let back = tokio::time::Instant::now();
     time.pass_until(|| scene.guard.is_ready()).await;
+    assert!(back.elapsed() < Duration::from_secs(6), "{:?} after the feed was there again", back.elapsed());
     assert_eq!((scene.status_of(&token).await, scene.status_of(&revoked).await), (200, 401));
 }
 
@@ -149,7 +151,7 @@ async fn a_service_that_begins_anew_is_read_anew_and_what_was_known_counts_until
 }
 
 #[tokio::test]
-async fn a_service_that_gives_a_snapshot_and_then_does_not_know_it_is_left_alone_longer_each_time() {
+async fn a_service_that_gives_a_snapshot_and_then_does_not_know_it_is_asked_a_few_times_a_second() {
     let scene = Scene::hearing().await;
     let time = StoppedTime::begin();
     until(|| scene.issuer.feed.asked().len() == 2).await;
@@ -164,7 +166,7 @@ async fn a_service_that_gives_a_snapshot_and_then_does_not_know_it_is_left_alone
         assert!(scene.issuer.fetches(FEED) - fetches <= 4);
     }
     let fetches = scene.issuer.fetches(FEED);
-    assert!((60..200).contains(&fetches), "{fetches} questions in two minutes");
+    assert!((100..600).contains(&fetches), "{fetches} questions in two minutes");
 }
 
 #[tokio::test]
