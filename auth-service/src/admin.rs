@@ -49,7 +49,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::delete().to(resources::delete)),
         )
         .service(web::resource("/keys").route(web::get().to(keys::list)))
-        .service(web::resource("/keys/rotate").route(web::post().to(keys::rotate)));
+        .service(web::resource("/keys/rotate").route(web::post().to(keys::rotate)))
+        .service(web::resource("/keys/{kid}").route(web::delete().to(keys::withdraw)));
 }
 
 /// Lets a request in whose token is for the admin API and has the scope of its method: `admin:read`

@@ -36,6 +36,7 @@ use crate::{admin, health, oauth2};
         admin::resources::delete,
         admin::keys::list,
         admin::keys::rotate,
+        admin::keys::withdraw,
         health::live,
         health::ready,
         openapi,

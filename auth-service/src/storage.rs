@@ -25,6 +25,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use clients::ClientSnapshot;
+pub use policy::PolicyRows;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/auth/sqlite");
 
@@ -98,6 +99,8 @@ impl Storage {
             // What was acknowledged survives a power failure, revocations above all.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
+            // What is deleted is overwritten: sealed private keys above all.
+            .pragma("secure_delete", "ON")
             .foreign_keys(true);
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         let writer = pool().max_connections(1).connect_with(options.clone()).await?;

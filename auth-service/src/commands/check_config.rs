@@ -17,6 +17,7 @@ pub fn run(settings: &Settings, has_master_key: bool) -> Result<(), CommandError
         ("master key", master_key),
         ("hash-threads", settings.hash_threads().to_string()),
         ("signing-algorithm", settings.signing_algorithm.to_string()),
+        ("key-rotation-days", settings.key_rotation_days.to_string()),
         ("tls-terminated", settings.tls_terminated.to_string()),
         ("trusted-proxies", some_or(&settings.trusted_proxies.to_string(), "none")),
         ("metrics-listen", settings.metrics_listen.map_or_else(|| "off".to_owned(), |at| at.to_string())),
