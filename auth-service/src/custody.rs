@@ -16,7 +16,7 @@ use bailiwick_core::{Algorithm, Clock, KeyId, Subject, SubjectKind, UnixSeconds}
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::sealing::Label;
 use crate::crypto::signing::SigningKey;
-use crate::keys::{JWKS_AGE, KeyRing, RingKey, StoredKey, due, signer};
+use crate::keys::{JWKS_AGE, KeyRing, MOST_KEYS, RingKey, StoredKey, due, signer};
 use crate::resources::signing_algorithms;
 use crate::storage::{Change, PolicyRows, Storage, StorageError};
 
@@ -44,6 +44,11 @@ pub enum CustodyError {
     /// A key cannot be made or parsed.
     #[error("a signing key cannot be made: {0}")]
     Make(String),
+    /// As many are published as there may be.
+    #[error(
+        "there are {MOST_KEYS} signing keys already; `keys list` says until when each is published,          and one that nobody needs can be withdrawn"
+    )]
+    TooMany,
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -120,6 +125,9 @@ impl Custody {
     }
 
     /// Makes and stores the key that follows the one that signs now.
+    ///
+    /// # Errors
+    /// Also where there are [`MOST_KEYS`] already.
     pub async fn rotate(
         &self,
         storage: &Storage,
@@ -130,6 +138,9 @@ impl Custody {
         let made = generate(algorithm).await?;
         let mut change = storage.change().await?;
         let keys = change.keys().await?;
+        if keys.len() >= MOST_KEYS {
+            return Err(CustodyError::TooMany);
+        }
         let key = self.add(&mut change, &keys, &made, takeover, clock.now()).await?;
         change.commit().await?;
         Ok(key)
@@ -157,19 +168,23 @@ impl Custody {
         let mut change = storage.change().await?;
         let rows = change.policy().await?;
         let due = due_of(&rows);
+        let mut stored = Vec::new();
         for key in made.iter().filter(|key| due.new.contains(&key.algorithm())) {
             let is_first = !rows.keys.iter().any(|stored| stored.algorithm == key.algorithm());
             let takeover = if is_first { Takeover::Now } else { Takeover::AfterPublication };
-            let stored = self.add(&mut change, &rows.keys, key, takeover, clock.now()).await?;
-            tracing::info!(
-                kid = %stored.key_id, alg = %stored.algorithm, signs_from = stored.signs_from.0, "signing key made"
-            );
+            stored.push(self.add(&mut change, &rows.keys, key, takeover, clock.now()).await?);
         }
         for key_id in &due.gone {
             change.delete_key(key_id).await?;
+        }
+        change.commit().await?;
+        for StoredKey { key_id, algorithm, signs_from, .. } in stored {
+            tracing::info!(kid = %key_id, alg = %algorithm, signs_from = signs_from.0, "signing key made");
+        }
+        for key_id in due.gone {
             tracing::info!(kid = %key_id, "signing key deleted: its last token has expired");
         }
-        Ok(change.commit().await?)
+        Ok(())
     }
 
     /// Withdraws a key: it leaves the key set, its private half is deleted, and an event of the feed

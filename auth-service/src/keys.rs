@@ -21,6 +21,10 @@ use crate::crypto::signing::SigningKey;
 /// published this long before it signs, so that nobody meets a token of a key that they lack.
 pub const JWKS_AGE: Duration = Duration::from_mins(5);
 
+/// The most keys that rotations by hand may leave published: guards read no more than
+/// [`KeySet::MOST`] of a set, and the schedule and other algorithms need some room.
+pub const MOST_KEYS: usize = KeySet::MOST / 2;
+
 /// How far apart the clocks of two processes on one database may be without a key being deleted
 /// that the slower one has just signed with.
 const CLOCK_DIFFERENCE: Duration = Duration::from_hours(2);

@@ -82,7 +82,7 @@ fn the_master_key_is_changed_under_a_running_service_which_notices_nothing() {
     site.works();
     let old = std::fs::read_to_string(site.file("master.key")).unwrap();
     let said = site.run(&["keys", "rewrap"], &[]).well();
-    assert!(said.stdout.contains("1 keys sealed anew") && said.stdout.contains("master.key"), "{said:#?}");
+    assert!(said.stdout.contains("signing keys sealed anew: 1") && said.stdout.contains("master.key"), "{said:#?}");
     assert_ne!(std::fs::read_to_string(site.file("master.key")).unwrap(), old);
     assert_eq!(site.file("master.key").metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!site.file("master.key.next").exists());

@@ -63,6 +63,7 @@ pub async fn list(request: HttpRequest, service: web::Data<Service>) -> Result<H
         (status = 400, description = "invalid_request", body = ErrorBody),
         (status = 401, description = "invalid_token", body = ErrorBody),
         (status = 403, description = "insufficient_scope", body = ErrorBody),
+        (status = 409, description = "There are 50 keys already", body = ErrorBody),
     ),
 )]
 pub async fn rotate(

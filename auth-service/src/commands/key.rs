@@ -107,7 +107,7 @@ async fn change_master_key(
             None => NewMasterKey::Generated(&SystemEntropy),
         };
         let keys = rewrap(storage, &file, new).await.map_err(CommandError::other)?;
-        return Ok((keys, format!("{keys} keys sealed anew; the new master key is in {}\n", file.display())));
+        return Ok((keys, format!("signing keys sealed anew: {keys}; the new master key is in {}\n", file.display())));
     };
     let path = new.ok_or_else(|| {
         CommandError::Other(
@@ -119,7 +119,7 @@ async fn change_master_key(
     let present = MasterKey::from_base64(&present).map_err(CommandError::other)?;
     let keys = rewrap_under(storage, &present, &given(&path)?).await.map_err(CommandError::other)?;
     let sentence = format!(
-        "{keys} keys sealed anew; start every process with the new master key from now on: \
+        "signing keys sealed anew: {keys}; start every process with the new master key from now on: \
          AUTH_MASTER_KEY_FILE={}\n",
         path.display()
     );

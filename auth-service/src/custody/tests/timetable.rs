@@ -114,3 +114,21 @@ async fn what_is_due_is_decided_by_the_database_and_not_by_who_rotated_it() {
     other.keep().await;
     assert_eq!(other.keys().await.len(), 1, "a rotation by hand counts, and the key before it is gone");
 }
+
+#[tokio::test]
+async fn rotations_stop_before_guards_would_read_only_a_part_of_the_set() {
+    let host = Host::new();
+    let process = host.process(0).await;
+    process.keep().await;
+    for _ in 1..50 {
+        process.rotate(Takeover::Now).await;
+    }
+    let refused = process.custody.rotate(&process.storage, OWN, Takeover::Now, &process.clock).await;
+    assert!(matches!(refused, Err(CustodyError::TooMany)));
+    assert_eq!(process.keys().await.len(), 50);
+    assert!(matches!(process.withdraw(&process.signer().await).await, Withdrawal::Done(Some(_))));
+    process.pass(4 * HOUR);
+    process.keep().await;
+    assert_eq!(process.keys().await.len(), 1);
+    process.rotate(Takeover::Now).await;
+}
