@@ -276,7 +276,8 @@ fn a_key_is_withdrawn_on_the_command_line_too_and_an_unknown_one_is_told() {
     let said = pair.first.run(&["keys", "withdraw", &stolen]).well().stdout;
     let successor = pair.signs_with(&pair.second);
     assert!(said.contains(&stolen) && said.contains(&format!("{successor} signs from now on")), "{said}");
-    for unknown in [stolen.as_str(), "nobody"] {
+    // One name in 64 begins with a hyphen, and is no flag for that.
+    for unknown in [stolen.as_str(), "nobody", "-nobody"] {
         let refused = pair.first.run(&["keys", "withdraw", unknown]);
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:#?}");
         assert!(refused.stderr.contains(&format!("there is no signing key {unknown}")), "{refused:#?}");

@@ -38,6 +38,7 @@ pub enum KeyCommand {
     /// Withdraw a key that others may have: its tokens end at once
     Withdraw {
         /// Its name, as `keys list` shows it
+        #[arg(allow_hyphen_values = true)]
         kid: KeyId,
         #[command(flatten)]
         format: Format,
