@@ -8,14 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bailiwick_core::claims::CLOCK_SKEW;
 use bailiwick_core::key::Jwk;
 use bailiwick_core::{Algorithm, KeyId, KeySet, UnixSeconds};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::clients::LONGEST_ACCESS_TOKEN;
 use crate::crypto::signing::SigningKey;
+use crate::revocations::RETENTION;
 
 /// How long a copy of the published key set may be used (`Cache-Control: max-age`): a new key is
 /// published this long before it signs, so that nobody meets a token of a key that they lack.
@@ -24,13 +23,6 @@ pub const JWKS_AGE: Duration = Duration::from_mins(5);
 /// The most keys that rotations by hand may leave published: guards read no more than
 /// [`KeySet::MOST`] of a set, and the schedule and other algorithms need some room.
 pub const MOST_KEYS: usize = KeySet::MOST / 2;
-
-/// How far apart the clocks of two processes on one database may be without a key being deleted
-/// that the slower one has just signed with.
-const CLOCK_DIFFERENCE: Duration = Duration::from_hours(2);
-
-/// How long a key stays after another one has followed it: the longest life of its last token.
-const RETIREMENT: Duration = LONGEST_ACCESS_TOKEN.saturating_add(CLOCK_SKEW).saturating_add(CLOCK_DIFFERENCE);
 
 /// A key as it is stored: the private half sealed.
 #[derive(Clone, Debug)]
@@ -201,8 +193,10 @@ fn followed_at<'a>(key: &StoredKey, keys: impl Iterator<Item = &'a StoredKey>) -
     later.map(|other| other.signs_from).min()
 }
 
+/// As long as a revocation is kept, and for the same reason: so long may its last token be good, by
+/// whichever clock.
 fn published_until<'a>(key: &StoredKey, keys: impl Iterator<Item = &'a StoredKey>) -> Option<UnixSeconds> {
-    followed_at(key, keys).map(|followed| followed + RETIREMENT)
+    followed_at(key, keys).map(|followed| followed + RETENTION)
 }
 
 fn of<'a>(keys: impl Iterator<Item = &'a StoredKey>, algorithm: Algorithm) -> impl Iterator<Item = &'a StoredKey> {

@@ -4,6 +4,7 @@
 mod admin;
 mod administration;
 mod authentication;
+mod bearer;
 mod clients;
 mod commands;
 mod configuration;
@@ -11,6 +12,7 @@ mod crypto;
 mod current;
 mod custody;
 mod directory;
+mod feed;
 mod health;
 mod keys;
 mod limits;
@@ -19,6 +21,7 @@ mod oauth2;
 mod openapi;
 mod policy;
 mod resources;
+mod revocations;
 mod roles;
 mod secrets;
 mod server;
@@ -70,6 +73,7 @@ fn run(loaded: Loaded<CommandLine>) -> Result<(), CommandError> {
             Command::Apply(command) => commands::apply::run(&settings, command).await,
             Command::Export(command) => commands::export::run(&settings, command).await,
             Command::Keys(command) => commands::key::run(&settings, master_key, command).await,
+            Command::Revocation(command) => commands::revocation::run(&settings, command).await,
         }
     })
 }

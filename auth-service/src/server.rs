@@ -11,9 +11,9 @@ use actix_web::{App, HttpServer, web};
 
 use crate::admin::error::AdminError;
 use crate::oauth2::form;
-use crate::policy::ADMIN_PATH;
+use crate::policy::{ADMIN_PATH, FEED_PATH};
 use crate::service::Service;
-use crate::{admin, health, oauth2, openapi};
+use crate::{admin, feed, health, oauth2, openapi};
 
 /// Connections at one time, over all workers.
 const MOST_CONNECTIONS: usize = 4096;
@@ -92,6 +92,7 @@ fn routes(config: &mut web::ServiceConfig) {
         )
         .service(web::resource("/oauth2/revoke").route(web::post().to(oauth2::revoke::revoke)))
         .service(web::resource("/oauth2/introspect").route(web::post().to(oauth2::introspect::introspect)))
+        .service(web::resource(FEED_PATH).route(web::get().to(feed::endpoint::read)))
         .service(web::resource("/openapi.json").route(web::get().to(openapi::openapi)))
         .service(web::resource("/health/live").route(web::get().to(health::live)))
         .service(web::resource("/health/ready").route(web::get().to(health::ready)));

@@ -20,8 +20,9 @@ use crate::crypto::pool::HashPool;
 use crate::crypto::verified::VerifiedSecrets;
 use crate::current::{CurrentCache, Source};
 use crate::custody::CustodyError;
+use crate::feed::Feed;
 use crate::limits::failures::FailureLimits;
-use crate::metrics::{Metrics, register_hash_pool};
+use crate::metrics::{Metrics, register_feed, register_hash_pool};
 use crate::server;
 use crate::service::Service;
 use crate::settings::Settings;
@@ -43,6 +44,8 @@ pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), C
         tokio::spawn(metrics_listener::serve(listener, Arc::new(registry), wait(stopped.clone())));
     }
     let housekeeping = tokio::spawn(keep_house(service.clone(), wait(stopped)));
+    let feed = Arc::clone(&service.feed);
+    let listening = tokio::spawn(async move { feed.listen().await });
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = server::start(listener, service.clone(), workers).map_err(CommandError::other)?;
     tracing::info!(
@@ -53,10 +56,12 @@ pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), C
     let running = tokio::spawn(server);
     stop.await;
     tracing::info!("stopping");
+    service.feed.close();
     handle.stop(true).await;
     let _ = stopping.send(true);
     running.await.map_err(CommandError::other)?.map_err(CommandError::other)?;
     housekeeping.await.map_err(CommandError::other)?;
+    listening.await.map_err(CommandError::other)?;
     service.storage.close().await;
     Ok(())
 }
@@ -69,6 +74,7 @@ async fn build(
 ) -> Result<Service, CommandError> {
     let entropy = Arc::new(SystemEntropy);
     let storage = Storage::open(&settings.database_url).await?;
+    storage.leap(clock.now()).await?;
     let custody = Arc::new(custody(settings, &storage, master_key).await?);
     custody.ensure(&storage, settings.signing_algorithm, clock.as_ref()).await?;
     let issuer = settings.issuer.clone();
@@ -82,6 +88,8 @@ async fn build(
     .await?;
     let pool = Arc::new(HashPool::start(settings.hash_threads()).map_err(CommandError::other)?);
     register_hash_pool(registry, Arc::clone(&pool));
+    let feed = Arc::new(Feed::new(storage.clone()));
+    register_feed(registry, Arc::clone(&feed));
     let verified = VerifiedSecrets::new(entropy.as_ref()).map_err(CommandError::other)?;
     Ok(Service {
         administration: Administration::new(storage.clone(), issuer.clone(), entropy.clone(), Arc::clone(&clock)),
@@ -89,6 +97,7 @@ async fn build(
         trusted_proxies: settings.trusted_proxies.clone(),
         algorithm: settings.signing_algorithm,
         key_rotation: settings.key_rotation(),
+        feed,
         metrics: Metrics::registered(registry),
         issuer,
         storage,
@@ -119,9 +128,8 @@ async fn keep_house(service: web::Data<Service>, stop: impl Future<Output = ()>)
 
 async fn tidy(service: &Service) -> Result<(), CustodyError> {
     service.authenticator.write_uses().await?;
-    let mut change = service.storage.change().await?;
-    change.forget_revocations(service.clock.now()).await?;
-    change.commit().await?;
+    service.storage.forget_revocations(service.clock.now()).await?;
+    service.storage.hear_position().await?;
     let Service { custody, storage, algorithm, key_rotation, clock, .. } = service;
     custody.keep_timetable(storage, *algorithm, *key_rotation, clock.as_ref()).await
 }

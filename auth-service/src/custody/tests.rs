@@ -84,15 +84,11 @@ impl Process {
         views(&self.keys().await, self.clock.now()).into_iter().map(|view| view.status).collect()
     }
 
-    async fn position(&self) -> u64 {
-        self.storage.state().await.unwrap().feed_position
-    }
-
     async fn ring(&self) -> Result<KeyRing, CustodyError> {
         self.custody.ring(self.keys().await)
     }
 
-    async fn withdrawal_of(&self, key_id: &KeyId) -> Vec<Revocation> {
-        self.storage.revocations_of(vec![Subject::new(SubjectKind::Key, key_id.as_str())]).await.unwrap()
+    async fn events(&self) -> Vec<Revocation> {
+        self.storage.revocations_after(0, 10).await.unwrap().events
     }
 }
