@@ -50,6 +50,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(web::resource("/keys").route(web::get().to(keys::list)))
         .service(web::resource("/keys/rotate").route(web::post().to(keys::rotate)))
+        .service(web::resource("/keys/{kid}").route(web::delete().to(keys::withdraw)))
         .service(web::resource("/revocations").route(web::post().to(revocations::create)));
 }
 

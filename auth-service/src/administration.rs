@@ -81,6 +81,9 @@ impl From<StorageError> for AdministrationError {
 
 impl From<CustodyError> for AdministrationError {
     fn from(error: CustodyError) -> Self {
-        Self::Internal(error.to_string())
+        match error {
+            CustodyError::TooMany => Self::Conflict(error.to_string()),
+            _ => Self::Internal(error.to_string()),
+        }
     }
 }

@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 use crate::administration::{Administration, AdministrationError};
 use crate::crypto::entropy::SystemEntropy;
 use crate::crypto::master_key::MasterKey;
-use crate::custody::{Custody, CustodyError};
+use crate::custody::{Custody, CustodyError, finish_rewrap};
 use crate::settings::{InvalidSettings, Settings};
 use crate::storage::{Storage, StorageError};
 
@@ -113,17 +113,22 @@ pub fn administration_of(settings: &Settings, storage: Storage) -> Administratio
 
 /// The keeper of the private keys, under the master key that was given or lies beside the database.
 /// One is made for a database without keys only: where keys are sealed already, a new one would
-/// open none of them, and hide that the right one is lost.
+/// open none of them, and hide that the right one is lost. A change of it that was interrupted is
+/// finished first.
 pub async fn custody(
     settings: &Settings,
     storage: &Storage,
     master_key: Option<Secret>,
 ) -> Result<Custody, CommandError> {
     let path = settings.master_key_path()?;
-    let master_key = match master_key {
-        Some(text) => MasterKey::from_base64(&text),
-        None if storage.policy().await?.keys.is_empty() => MasterKey::load_or_create(&path, &SystemEntropy),
-        None => MasterKey::load(&path),
+    if let Some(text) = master_key {
+        return Ok(Custody::new(MasterKey::from_base64(&text).map_err(CommandError::other)?, None));
+    }
+    finish_rewrap(storage, &path).await.map_err(CommandError::other)?;
+    let master_key = if storage.policy().await?.keys.is_empty() {
+        MasterKey::load_or_create(&path, &SystemEntropy)
+    } else {
+        MasterKey::load(&path)
     };
-    Ok(Custody::new(master_key.map_err(CommandError::other)?))
+    Ok(Custody::new(master_key.map_err(CommandError::other)?, Some(path)))
 }

@@ -116,7 +116,12 @@ impl From<&Role> for RoleDefinition {
 impl From<&Resource> for ResourceManifest {
     fn from(resource: &Resource) -> Self {
         let tools: Vec<Tool> = resource.tools.iter().cloned().collect();
-        Self { resource: resource.resource.clone(), title: resource.title.clone(), tools }
+        Self {
+            resource: resource.resource.clone(),
+            title: resource.title.clone(),
+            tools,
+            signing_alg: resource.signing_alg,
+        }
     }
 }
 
@@ -202,6 +207,7 @@ mod tests {
         [resources.hr]
         resource = "http://localhost:8001/mcp"
         title = "HR"
+        signing_alg = "ES256"
         tools = [{ name = "get_hr_summary", kind = "read", title = "Summary" }]
 
         [clients.payroll]

@@ -36,6 +36,7 @@ use crate::{admin, feed, health, oauth2};
         admin::resources::delete,
         admin::keys::list,
         admin::keys::rotate,
+        admin::keys::withdraw,
         admin::revocations::create,
         feed::endpoint::read,
         health::live,

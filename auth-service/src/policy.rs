@@ -144,6 +144,7 @@ mod tests {
                 resource: format!("https://{name}.example/mcp").parse().unwrap(),
                 title: String::new(),
                 tools: Vec::new(),
+                signing_alg: None,
             };
             Resource::new(name.parse().unwrap(), manifest).unwrap()
         };

@@ -1,7 +1,7 @@
 //! Protected resources (RFC 8707, RFC 9728): the servers that tokens are for, with their tools.
 //! Owns what may be registered and what is built in.
 
-use bailiwick_core::{Issuer, ResourceUri, ServerName, Tool, Tools};
+use bailiwick_core::{Algorithm, Issuer, ResourceUri, ServerName, Tool, Tools};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,6 +21,8 @@ pub struct Resource {
     pub title: String,
     /// Its tools, under the name that its scopes begin with.
     pub tools: Tools,
+    /// What tokens for it are signed with; the service's own algorithm where it says none.
+    pub signing_alg: Option<Algorithm>,
     /// Whether it belongs to the service and cannot be changed.
     pub built_in: bool,
 }
@@ -39,6 +41,11 @@ pub struct ResourceManifest {
     #[serde(default)]
     #[schema(value_type = Vec<ToolView>)]
     pub tools: Vec<Tool>,
+    /// What tokens for it are signed with: `RS256`, `ES256` or `EdDSA`; left out: as the service's
+    /// setting says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "ES256")]
+    pub signing_alg: Option<Algorithm>,
 }
 
 /// A resource as the admin API shows it.
@@ -55,6 +62,10 @@ pub struct ResourceView<'a> {
     /// Its tools, ordered by name.
     #[schema(value_type = Vec<ToolView>)]
     pub tools: Vec<&'a Tool>,
+    /// What tokens for it are signed with, where that is not left to the service's setting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "ES256")]
+    pub signing_alg: Option<Algorithm>,
     /// Whether it belongs to the service and cannot be changed.
     pub built_in: bool,
 }
@@ -85,6 +96,7 @@ impl Resource {
                 resource: issuer.endpoint(path).parse().ok()?,
                 title: title.to_owned(),
                 tools: Tools::new(name.parse().ok()?, []).ok()?,
+                signing_alg: None,
                 built_in: true,
             })
         };
@@ -104,7 +116,8 @@ impl Resource {
             )));
         }
         let tools = Tools::new(name, manifest.tools).map_err(|error| InvalidResource(error.to_string()))?;
-        Ok(Self { resource: manifest.resource, title: manifest.title, tools, built_in: false })
+        let ResourceManifest { resource, title, signing_alg, .. } = manifest;
+        Ok(Self { resource, title, tools, signing_alg, built_in: false })
     }
 
     /// Its name.
@@ -119,7 +132,19 @@ impl Resource {
             resource: &self.resource,
             title: &self.title,
             tools: self.tools.iter().collect(),
+            signing_alg: self.signing_alg,
             built_in: self.built_in,
         }
     }
+}
+
+/// The algorithms that tokens are signed with: the service's own, then those that resources ask for.
+pub fn signing_algorithms(own: Algorithm, resources: &[Resource]) -> Vec<Algorithm> {
+    let mut algorithms = vec![own];
+    for algorithm in resources.iter().filter_map(|resource| resource.signing_alg) {
+        if !algorithms.contains(&algorithm) {
+            algorithms.push(algorithm);
+        }
+    }
+    algorithms
 }

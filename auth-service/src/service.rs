@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;
@@ -36,8 +37,10 @@ pub struct Service {
     pub authenticator: Authenticator,
     /// The proxies whose word on the caller's address is taken.
     pub trusted_proxies: TrustedProxies,
-    /// What tokens are signed with.
+    /// What tokens are signed with, where their resource asks for nothing else.
     pub algorithm: Algorithm,
+    /// The age at which a signing key is followed by a new one; none where that is left to people.
+    pub key_rotation: Option<Duration>,
     /// The present.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -85,8 +88,9 @@ impl Service {
     /// Makes, signs and records a token.
     pub fn issue(&self, keys: &KeyRing, new: NewToken<'_>) -> Result<Issued, IssueError> {
         let now = self.clock.now();
+        let algorithm = new.resource.signing_alg.unwrap_or(self.algorithm);
         let claims = tokens::claims(&self.issuer, new, self.entropy.as_ref(), now)?;
-        let token = tokens::sign(&claims, keys, self.algorithm, now)?;
+        let token = tokens::sign(&claims, keys, algorithm, now)?;
         tracing::info!(
             client_id = %claims.client_id, sub = claims.sub, aud = %claims.aud, scope = %claims.scope,
             jti = %claims.jti, exp = claims.exp.0, rev = claims.rev, "token issued"

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bailiwick_core::{Algorithm, Issuer};
 use bailiwick_process::logs::Filter;
@@ -22,6 +22,8 @@ pub const MASTER_KEY: &str = "AUTH_MASTER_KEY";
 pub const NAMES: Names = Names { prefix: "AUTH", secrets: &[MASTER_KEY] };
 /// What is logged where nobody says what: the HTTP server's own start is told in our line already.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
+/// The longest time between two rotations, in days: ten years.
+const MOST_ROTATION_DAYS: i64 = 3650;
 /// The most threads that hash.
 const MOST_HASH_THREADS: usize = 64;
 /// The threads that hash where nobody says how many: the cores, and no more than this.
@@ -51,6 +53,12 @@ pub struct Settings {
     /// What tokens are signed with: RS256, ES256 or EdDSA
     #[arg(long, env = "AUTH_SIGNING_ALGORITHM", global = true, value_name = "NAME", default_value = "RS256")]
     pub signing_algorithm: Algorithm,
+    /// After how many days a new signing key follows; 0: only by `keys rotate`
+    #[arg(
+        long, env = "AUTH_KEY_ROTATION_DAYS", global = true, value_name = "DAYS", default_value = "90",
+        value_parser = clap::value_parser!(u16).range(0..=MOST_ROTATION_DAYS)
+    )]
+    pub key_rotation_days: u16,
     /// The certificate to speak TLS with and those that lead to its root, PEM; read again when renewed
     #[arg(long, env = "AUTH_TLS_CERT", global = true, value_name = "PATH")]
     pub tls_cert: Option<PathBuf>,
@@ -128,6 +136,12 @@ impl Settings {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let most = NonZeroUsize::new(DEFAULT_HASH_THREADS).unwrap_or(NonZeroUsize::MIN);
         self.hash_threads.unwrap_or_else(|| cores().min(most))
+    }
+
+    /// The age at which a signing key is followed by a new one.
+    pub fn key_rotation(&self) -> Option<Duration> {
+        let days = u64::from(self.key_rotation_days);
+        (days > 0).then(|| Duration::from_hours(24 * days))
     }
 
     /// The file of the master key, where `AUTH_MASTER_KEY` does not give it: `master.key` beside

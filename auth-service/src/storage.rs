@@ -29,6 +29,7 @@ use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 use crate::crypto::entropy::{Entropy, SystemEntropy};
 pub use clients::ClientSnapshot;
 use feed::{FeedChange, FeedKnowledge};
+pub use policy::PolicyRows;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/auth/sqlite");
 
@@ -112,6 +113,8 @@ impl Storage {
             // What was acknowledged survives a power failure, revocations above all.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
+            // What is deleted is overwritten: sealed private keys above all.
+            .pragma("secure_delete", "ON")
             .foreign_keys(true);
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         let writer = pool()

@@ -39,8 +39,7 @@ async fn verify(guard: &Parts, token: &str, keys: Option<Keys>) -> Result<(Claim
     let keys = if let Some(keys) = keys.filter(|keys| keys.set.get(signed.key_id()).is_some()) {
         keys
     } else {
-        guard.keys.fetch_once().await;
-        guard.keys.usable().ok_or(Refusal::KeysUnavailable)?
+        guard.keys.look_for(signed.key_id()).await.ok_or(Refusal::KeysUnavailable)?
     };
     let claims = signed.verify(&keys.set).map_err(Refusal::InvalidToken)?;
     Ok((claims, signed.key_id().clone(), keys))

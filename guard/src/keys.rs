@@ -1,14 +1,17 @@
 //! The issuer's keys as the guard knows them. Owns when they are fetched, for how long they count, and
 //! that however many callers ask, one fetch is made; never verifies a token.
+//!
+//! A token whose key is not known may be of a key that was published a moment ago, so its caller waits
+//! for a fetch that begins after it came. That is a second away at most; what may wait is bounded.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bailiwick_core::{Clock, Issuer, KeySet, UnixSeconds};
+use bailiwick_core::{Clock, Issuer, KeyId, KeySet, UnixSeconds};
 use futures::FutureExt;
 use futures::future::Shared;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::fetch::{self, FetchError};
@@ -22,6 +25,10 @@ const OLDEST: Duration = Duration::from_hours(1);
 
 /// How long the issuer is left alone after a fetch that a request caused.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// The most callers that wait for the next fetch that is allowed. Whoever comes when so many wait is
+/// judged by the keys at hand.
+const MOST_WAITING: usize = 1024;
 
 /// The longest pause between two tries while the issuer cannot be reached.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -48,6 +55,7 @@ pub(crate) struct KeyStore {
     known: watch::Sender<Option<Keys>>,
     address: Mutex<Option<String>>,
     flight: Mutex<Flight>,
+    waiting: Semaphore,
 }
 
 /// The fetch that is under way, if any, and when the last one ended.
@@ -57,13 +65,24 @@ struct Flight {
     ended: Option<Instant>,
 }
 
+/// What a caller who wants a fetch finds.
+enum Joined {
+    /// One that began for it.
+    New(Fetch),
+    /// One that had begun before.
+    UnderWay(Fetch),
+    /// None: the issuer is left alone for so long.
+    Resting(Duration),
+}
+
 type Fetch = Shared<Pin<Box<dyn Future<Output = bool> + Send>>>;
 
 impl KeyStore {
     /// A store that knows no key yet.
     pub(crate) fn new(issuer: Issuer, client: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
         let (known, _) = watch::channel(None);
-        Self { issuer, client, clock, known, address: Mutex::default(), flight: Mutex::default() }
+        let waiting = Semaphore::new(MOST_WAITING);
+        Self { issuer, client, clock, known, address: Mutex::default(), flight: Mutex::default(), waiting }
     }
 
     /// The keys, where there are any and they are not too old.
@@ -95,10 +114,36 @@ impl KeyStore {
         }
     }
 
-    /// Fetches for a request whose key is not known: joins a fetch under way, else begins one unless
-    /// the last ended less than [`QUIET`] ago.
-    pub(crate) async fn fetch_once(self: &Arc<Self>) {
-        if let Some(fetch) = self.join(QUIET) {
+    /// Looks for a key that is not known: the usable keys after that, whether or not it is among them.
+    pub(crate) async fn look_for(self: &Arc<Self>, key_id: &KeyId) -> Option<Keys> {
+        let is_known = |keys: &Keys| keys.set.get(key_id).is_some();
+        let began_later = match self.join(QUIET) {
+            Joined::New(fetch) => {
+                fetch.await;
+                true
+            }
+            Joined::UnderWay(fetch) => {
+                fetch.await;
+                false
+            }
+            Joined::Resting(_) => false,
+        };
+        let keys = self.usable()?;
+        if began_later || is_known(&keys) {
+            return Some(keys);
+        }
+        self.wait_for_next_fetch().await;
+        self.usable()
+    }
+
+    /// Waits for the next fetch that is allowed, if not too many do. Whoever wakes first begins it.
+    async fn wait_for_next_fetch(self: &Arc<Self>) {
+        let Ok(_waiting) = self.waiting.try_acquire() else { return };
+        if let Joined::Resting(rest) = self.join(QUIET) {
+            tokio::time::sleep(rest).await;
+        }
+        // Where it rests again, a fetch has begun and ended in between.
+        if let Joined::New(fetch) | Joined::UnderWay(fetch) = self.join(QUIET) {
             fetch.await;
         }
     }
@@ -106,20 +151,23 @@ impl KeyStore {
     /// Joins the fetch under way or begins one, and says whether it succeeded.
     async fn fetch(self: &Arc<Self>) -> bool {
         match self.join(Duration::ZERO) {
-            Some(fetch) => fetch.await,
-            None => false,
+            Joined::New(fetch) | Joined::UnderWay(fetch) => fetch.await,
+            Joined::Resting(_) => false,
         }
     }
 
     /// The fetch under way, or a new one where the last ended at least `quiet` ago. It runs on a task
     /// of its own: a caller who goes away does not take it from the others.
-    fn join(self: &Arc<Self>, quiet: Duration) -> Option<Fetch> {
+    fn join(self: &Arc<Self>, quiet: Duration) -> Joined {
         let mut flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        let rests = flight.ended.is_some_and(|ended| ended.elapsed() < quiet);
-        if flight.under_way.is_none() && !rests {
-            flight.under_way = Some(Arc::clone(self).begin());
+        if let Some(fetch) = &flight.under_way {
+            return Joined::UnderWay(fetch.clone());
         }
-        flight.under_way.clone()
+        let rest = flight.ended.map_or(Duration::ZERO, |ended| quiet.saturating_sub(ended.elapsed()));
+        if rest > Duration::ZERO {
+            return Joined::Resting(rest);
+        }
+        Joined::New(flight.under_way.insert(Arc::clone(self).begin()).clone())
     }
 
     fn begin(self: Arc<Self>) -> Fetch {

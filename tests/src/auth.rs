@@ -68,8 +68,14 @@ impl AuthService {
     /// The command that serves on `port` from the data in `folder`.
     #[must_use]
     pub fn serve(folder: &Path, port: u16) -> Command {
+        Self::serve_as(folder, port, &Self::issuer_on(port))
+    }
+
+    /// The same as a further process of the service of that issuer.
+    #[must_use]
+    pub fn serve_as(folder: &Path, port: u16, issuer: &str) -> Command {
         let mut command = Self::command_line(folder, &["serve"]);
-        command.args(["--listen", &format!("127.0.0.1:{port}"), "--issuer", &Self::issuer_on(port)]);
+        command.args(["--listen", &format!("127.0.0.1:{port}"), "--issuer", issuer]);
         command
     }
 

@@ -1,12 +1,13 @@
-//! `/admin/v1/keys`: the signing keys, and the turn to the next.
+//! `/admin/v1/keys`: the signing keys, the turn to the next, and the end of one that was stolen.
 
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
+use bailiwick_core::{Algorithm, KeyId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::AdminError;
-use super::json::{bytes, read};
+use super::json::{bytes, read, segment};
 use super::listing::Page;
 use crate::custody::Takeover;
 use crate::keys::KeyView;
@@ -28,6 +29,9 @@ pub struct KeyList {
 pub struct Rotation {
     /// Whether the new key signs at once, instead of after 300 seconds of being published.
     now: bool,
+    /// What the new key signs: `RS256`, `ES256` or `EdDSA`; left out: as the service's setting says.
+    #[schema(value_type = Option<String>, example = "ES256")]
+    alg: Option<Algorithm>,
 }
 
 /// Lists keys.
@@ -59,6 +63,7 @@ pub async fn list(request: HttpRequest, service: web::Data<Service>) -> Result<H
         (status = 400, description = "invalid_request", body = ErrorBody),
         (status = 401, description = "invalid_token", body = ErrorBody),
         (status = 403, description = "insufficient_scope", body = ErrorBody),
+        (status = 409, description = "There are 50 keys already", body = ErrorBody),
     ),
 )]
 pub async fn rotate(
@@ -68,7 +73,30 @@ pub async fn rotate(
     let body = bytes(body)?;
     let rotation: Rotation = if body.is_empty() { Rotation::default() } else { read(Ok(body))? };
     let takeover = if rotation.now { Takeover::Now } else { Takeover::AfterPublication };
-    let key = service.administration.rotate_key(&service.custody, service.algorithm, takeover).await?;
-    tracing::info!(kid = %key.kid, signs_from = key.signs_from.0, "signing key made");
+    let algorithm = rotation.alg.unwrap_or(service.algorithm);
+    let key = service.administration.rotate_key(&service.custody, algorithm, takeover).await?;
+    tracing::info!(kid = %key.kid, alg = %key.alg, signs_from = key.signs_from.0, "signing key made");
     Ok(HttpResponse::Created().json(key))
+}
+
+/// Withdraws a key that others may have: it is deleted, its tokens end at once, and where it signed
+/// another one signs from now on.
+#[utoipa::path(
+    delete, operation_id = "withdraw_key",
+    path = "/admin/v1/keys/{kid}", tag = "Keys", security(("token" = ["admin:write"])),
+    params(("kid" = String, Path)),
+    responses(
+        (status = 204, description = "Withdrawn"),
+        (status = 400, description = "invalid_request", body = ErrorBody),
+        (status = 401, description = "invalid_token", body = ErrorBody),
+        (status = 403, description = "insufficient_scope", body = ErrorBody),
+        (status = 404, description = "There is no such key", body = ErrorBody),
+    ),
+)]
+pub async fn withdraw(request: HttpRequest, service: web::Data<Service>) -> Result<HttpResponse, AdminError> {
+    let key_id: KeyId = segment(&request, "kid")?;
+    let successor = service.administration.withdraw_key(&service.custody, &key_id, service.algorithm).await?;
+    let successor = successor.as_ref().map(KeyId::as_str);
+    tracing::warn!(kid = %key_id, successor, "signing key withdrawn");
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -47,7 +47,9 @@ impl Administration {
                 let key = keys.iter().find(|key| &key.kid == key_id);
                 if key.is_some_and(|key| matches!(key.status, KeyStatus::Published | KeyStatus::Signing)) {
                     // Whatever it signs from now on would be refused too.
-                    let sentence = format!("the key {key_id} signs, or is about to; let another key take over first");
+                    let sentence = format!(
+                        "the key {key_id} signs, or is about to: withdraw it, or let another key take over first"
+                    );
                     return Err(AdministrationError::Conflict(sentence));
                 }
                 key.is_some()

@@ -21,6 +21,7 @@ pub fn run(settings: &Settings, has_master_key: bool) -> Result<(), CommandError
         ("master key", master_key),
         ("hash-threads", settings.hash_threads().to_string()),
         ("signing-algorithm", settings.signing_algorithm.to_string()),
+        ("key-rotation-days", settings.key_rotation_days.to_string()),
         ("tls", tls),
         ("tls-terminated", settings.tls_terminated.to_string()),
         ("trusted-proxies", some_or(&settings.trusted_proxies.to_string(), "none")),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bailiwick_core::{ServerName, Tool, ToolKind, json};
+use bailiwick_core::{Algorithm, ServerName, Tool, ToolKind, json};
 use clap::Subcommand;
 
 use super::input;
@@ -24,6 +24,9 @@ pub enum ResourceCommand {
         /// What the server prints with `manifest`; - for standard input
         #[arg(long, value_name = "PATH")]
         file: PathBuf,
+        /// What tokens for it are signed with: RS256, ES256 or EdDSA [default: as --signing-algorithm]
+        #[arg(long, value_name = "NAME")]
+        signing_alg: Option<Algorithm>,
         #[command(flatten)]
         format: Format,
     },
@@ -52,8 +55,10 @@ pub enum ResourceCommand {
 pub async fn run(settings: &Settings, command: ResourceCommand) -> Result<(), CommandError> {
     let administration = administration(settings).await?;
     match command {
-        ResourceCommand::Set { name, file, format } => {
-            let (resource, _) = administration.put_resource(name, read_manifest(&file)?).await?;
+        ResourceCommand::Set { name, file, signing_alg, format } => {
+            let mut manifest = read_manifest(&file)?;
+            manifest.signing_alg = signing_alg.or(manifest.signing_alg);
+            let (resource, _) = administration.put_resource(name, manifest).await?;
             format.print(&resource.view(), described)
         }
         ResourceCommand::List { format } => {
@@ -91,6 +96,7 @@ fn described(view: &ResourceView<'_>) -> String {
         ("name", view.name.to_string()),
         ("resource", view.resource.to_string()),
         ("title", view.title.to_owned()),
+        ("signing_alg", view.signing_alg.map_or_else(|| "-".to_owned(), |alg| alg.to_string())),
     ]);
     let row = |tool: &&Tool| {
         let kind = match tool.kind {

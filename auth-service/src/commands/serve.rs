@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use actix_web::web;
+use bailiwick_core::Clock;
 use bailiwick_process::tls::Tls;
 use bailiwick_process::{Secret, listener, metrics as metrics_listener, shutdown};
 use governor::clock::DefaultClock;
@@ -18,7 +19,8 @@ use crate::authentication::Authenticator;
 use crate::crypto::entropy::SystemEntropy;
 use crate::crypto::pool::HashPool;
 use crate::crypto::verified::VerifiedSecrets;
-use crate::current::CurrentCache;
+use crate::current::{CurrentCache, Source};
+use crate::custody::CustodyError;
 use crate::feed::Feed;
 use crate::limits::failures::FailureLimits;
 use crate::metrics::{Metrics, register_feed, register_hash_pool};
@@ -37,7 +39,7 @@ pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), C
     let stop = shutdown::requested().map_err(CommandError::other)?;
     let listener = server::bind(settings.listen).map_err(CommandError::Other)?;
     let mut registry = Registry::default();
-    let service = web::Data::new(build(&settings, master_key, &mut registry).await?);
+    let service = web::Data::new(build(&settings, master_key, system_clock(), &mut registry).await?);
     let (stopping, stopped) = watch::channel(false);
     let tls = tls.map(|Tls { config, renewal }| {
         renewal.register(&mut registry);
@@ -75,16 +77,23 @@ pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), C
 async fn build(
     settings: &Settings,
     master_key: Option<Secret>,
+    clock: Arc<dyn Clock>,
     registry: &mut Registry,
 ) -> Result<Service, CommandError> {
-    let clock = system_clock();
     let entropy = Arc::new(SystemEntropy);
     let storage = Storage::open(&settings.database_url).await?;
     storage.leap(clock.now()).await?;
     let custody = Arc::new(custody(settings, &storage, master_key).await?);
-    custody.ensure(&storage, settings.signing_algorithm, clock.now()).await?;
+    custody.ensure(&storage, settings.signing_algorithm, clock.as_ref()).await?;
     let issuer = settings.issuer.clone();
-    let current = CurrentCache::load(storage.clone(), issuer.clone(), Arc::clone(&custody)).await?;
+    let current = CurrentCache::load(Source {
+        storage: storage.clone(),
+        issuer: issuer.clone(),
+        custody: Arc::clone(&custody),
+        algorithm: settings.signing_algorithm,
+        clock: Arc::clone(&clock),
+    })
+    .await?;
     let pool = Arc::new(HashPool::start(settings.hash_threads()).map_err(CommandError::other)?);
     register_hash_pool(registry, Arc::clone(&pool));
     let feed = Arc::new(Feed::new(storage.clone()));
@@ -95,6 +104,7 @@ async fn build(
         authenticator: Authenticator::new(storage.clone(), pool, verified, FailureLimits::new(DefaultClock::default())),
         trusted_proxies: settings.trusted_proxies.clone(),
         algorithm: settings.signing_algorithm,
+        key_rotation: settings.key_rotation(),
         feed,
         metrics: Metrics::registered(registry),
         issuer,
@@ -124,13 +134,60 @@ async fn keep_house(service: web::Data<Service>, stop: impl Future<Output = ()>)
     }
 }
 
-async fn tidy(service: &Service) -> Result<(), crate::storage::StorageError> {
+async fn tidy(service: &Service) -> Result<(), CustodyError> {
     service.authenticator.write_uses().await?;
     service.storage.forget_revocations(service.clock.now()).await?;
-    service.storage.hear_position().await
+    service.storage.hear_position().await?;
+    let Service { custody, storage, algorithm, key_rotation, clock, .. } = service;
+    custody.keep_timetable(storage, *algorithm, *key_rotation, clock.as_ref()).await
 }
 
 async fn wait(mut stopped: watch::Receiver<bool>) {
     // An error says that the sender is gone: then it is time to stop as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use bailiwick_core::UnixSeconds;
+    use clap::Parser;
+
+    use super::super::CommandLine;
+    use super::*;
+    use crate::keys::JWKS_AGE;
+
+    #[actix_web::test]
+    async fn housekeeping_makes_the_next_key_and_deletes_the_one_whose_last_token_is_gone() {
+        const HOUR: i64 = 3600;
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite://{}", folder.path().join("auth.db").display());
+        let words = ["auth-service", "serve", "--database-url", &database, "--key-rotation-days", "30"];
+        let settings = CommandLine::try_parse_from(words).unwrap().settings;
+        let now = Arc::new(AtomicI64::new(1_800_000_000));
+        let clock = Arc::new({
+            let now = Arc::clone(&now);
+            move || UnixSeconds(now.load(Ordering::SeqCst))
+        });
+        let service = build(&settings, None, clock, &mut Registry::default()).await.unwrap();
+        let look = async || {
+            tidy(&service).await.unwrap();
+            let current = service.current.now().await.unwrap();
+            let signer = current.keys.signer(service.algorithm, service.clock.now()).unwrap().key_id().clone();
+            (current.keys.published().count(), signer)
+        };
+        let pass = |seconds: i64| now.fetch_add(seconds, Ordering::SeqCst);
+        let (_, first) = look().await;
+        pass(30 * 24 * HOUR - 1);
+        assert_eq!(look().await, (1, first.clone()));
+        pass(1);
+        assert_eq!(look().await, (2, first));
+        pass(i64::try_from(JWKS_AGE.as_secs()).unwrap());
+        let (published, second) = look().await;
+        pass(3 * HOUR + 29);
+        assert_eq!((published, look().await), (2, (2, second.clone())));
+        pass(1);
+        assert_eq!(look().await, (1, second));
+    }
 }

@@ -130,6 +130,21 @@ impl MasterKey {
         }
     }
 
+    /// Whether both are the same key.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(self.expose(), other.expose()).is_ok()
+    }
+
+    /// Puts the key into a new file that only its owner can use; it is on the disk, name and all,
+    /// when this returns.
+    ///
+    /// # Errors
+    /// [`MasterKeyError::File`], also where the name is taken.
+    pub(crate) fn write_new(&self, path: &Path) -> Result<(), MasterKeyError> {
+        let written = write(path, self).and_then(|()| sync_directory(path));
+        written.map_err(|error| MasterKeyError::File { path: path.to_owned(), error })
+    }
+
     /// The bytes, for the cipher.
     pub(super) fn expose(&self) -> &[u8] {
         self.0.as_slice()
@@ -153,6 +168,15 @@ fn create(path: &Path, key: &MasterKey, entropy: &dyn Entropy) -> Result<(), Mas
     let removed = fs::remove_file(&unfinished);
     let finished = linked.and(removed).and_then(|()| sync_directory(path));
     finished.map_err(|error| MasterKeyError::File { path: path.to_owned(), error })
+}
+
+/// Gives the file `from` the name `to`, in one step and for good.
+///
+/// # Errors
+/// [`MasterKeyError::File`]; `to` is then what it was, or what `from` was.
+pub(crate) fn put_in_place(from: &Path, to: &Path) -> Result<(), MasterKeyError> {
+    let renamed = fs::rename(from, to).and_then(|()| sync_directory(to));
+    renamed.map_err(|error| MasterKeyError::File { path: to.to_owned(), error })
 }
 
 /// A name beside `path` that no other process picks.

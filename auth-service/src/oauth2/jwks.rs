@@ -25,7 +25,7 @@ pub struct JwkSet<'a> {
 )]
 pub async fn jwks(service: web::Data<Service>) -> Result<HttpResponse, OAuthError> {
     let current = service.current.now().await?;
-    let keys = current.keys.published(service.clock.now()).collect();
+    let keys = current.keys.published().collect();
     let age = format!("max-age={}", JWKS_AGE.as_secs());
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, age)).json(JwkSet { keys }))
 }

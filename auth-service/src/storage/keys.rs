@@ -1,6 +1,6 @@
 //! Signing keys in the database: the private halves sealed.
 
-use bailiwick_core::UnixSeconds;
+use bailiwick_core::{KeyId, UnixSeconds};
 use sqlx::FromRow;
 
 use super::{Change, StorageError, parsed, seconds};
@@ -10,6 +10,9 @@ const ALL: &str = "SELECT kid, number, algorithm, public_jwk, private_key, creat
                    FROM signing_keys ORDER BY number";
 const INSERT: &str = "INSERT INTO signing_keys (kid, algorithm, public_jwk, private_key, created_at, signs_from, number) \
                       SELECT $1, $2, $3, $4, $5, $6, COALESCE(MAX(number), 0) + 1 FROM signing_keys";
+const DELETE: &str = "DELETE FROM signing_keys WHERE kid = $1";
+const SIGN_FROM: &str = "UPDATE signing_keys SET signs_from = $2 WHERE kid = $1";
+const RESEAL: &str = "UPDATE signing_keys SET private_key = $2 WHERE kid = $1";
 
 #[derive(FromRow)]
 struct KeyRow {
@@ -57,6 +60,24 @@ impl Change<'_> {
             .bind(seconds(key.signs_from))
             .execute(&mut *self.0)
             .await?;
+        self.policy_changes().await
+    }
+
+    /// Deletes a key, its sealed private half with it.
+    pub async fn delete_key(&mut self, key_id: &KeyId) -> Result<(), StorageError> {
+        sqlx::query(DELETE).bind(key_id.as_str()).execute(&mut *self.0).await?;
+        self.policy_changes().await
+    }
+
+    /// Lets a key sign from another moment on.
+    pub async fn sign_from(&mut self, key_id: &KeyId, from: UnixSeconds) -> Result<(), StorageError> {
+        sqlx::query(SIGN_FROM).bind(key_id.as_str()).bind(seconds(from)).execute(&mut *self.0).await?;
+        self.policy_changes().await
+    }
+
+    /// Replaces the sealed private half of a key by the same one sealed anew.
+    pub async fn reseal_key(&mut self, key_id: &KeyId, sealed: &[u8]) -> Result<(), StorageError> {
+        sqlx::query(RESEAL).bind(key_id.as_str()).bind(sealed).execute(&mut *self.0).await?;
         self.policy_changes().await
     }
 }

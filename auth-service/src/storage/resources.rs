@@ -1,22 +1,22 @@
 //! Resources in the database. A change that takes something away appends its revocation itself.
 
-use bailiwick_core::{ServerName, Subject, SubjectKind, Tool, Tools, UnixSeconds};
+use bailiwick_core::{Algorithm, ServerName, Subject, SubjectKind, Tool, Tools, UnixSeconds};
 
 use super::{Change, StorageError, parsed};
 use crate::resources::Resource;
 
-const ALL: &str = "SELECT name, resource, title, tools FROM resources ORDER BY name";
-const PUT: &str = "INSERT INTO resources (name, resource, title, tools) VALUES ($1, $2, $3, $4) \
+const ALL: &str = "SELECT name, resource, title, tools, signing_alg FROM resources ORDER BY name";
+const PUT: &str = "INSERT INTO resources (name, resource, title, tools, signing_alg) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (name) DO UPDATE SET resource = excluded.resource, title = excluded.title, \
-                   tools = excluded.tools";
+                   tools = excluded.tools, signing_alg = excluded.signing_alg";
 const DELETE: &str = "DELETE FROM resources WHERE name = $1";
 const MOVE_AT_CLIENTS: &str = "UPDATE client_resources SET resource = $2 WHERE resource = $1";
 const TAKE_FROM_CLIENTS: &str = "DELETE FROM client_resources WHERE resource = $1";
 
 pub(super) async fn all<'e>(database: impl sqlx::SqliteExecutor<'e>) -> Result<Vec<Resource>, StorageError> {
-    let rows: Vec<(String, String, String, String)> = sqlx::query_as(ALL).fetch_all(database).await?;
+    let rows: Vec<(String, String, String, String, Option<String>)> = sqlx::query_as(ALL).fetch_all(database).await?;
     rows.into_iter()
-        .map(|(name, resource, title, tools)| {
+        .map(|(name, resource, title, tools, signing_alg)| {
             let unreadable = || StorageError::Unreadable("tools of a resource");
             let tools: Vec<Tool> = serde_json::from_str(&tools).map_err(|_| unreadable())?;
             let server: ServerName = parsed(&name, "resource name")?;
@@ -24,6 +24,7 @@ pub(super) async fn all<'e>(database: impl sqlx::SqliteExecutor<'e>) -> Result<V
                 resource: parsed(&resource, "resource URI")?,
                 title,
                 tools: Tools::new(server, tools).map_err(|_| unreadable())?,
+                signing_alg: signing_alg.map(|alg| parsed(&alg, "algorithm of a resource")).transpose()?,
                 built_in: false,
             })
         })
@@ -46,6 +47,7 @@ impl Change<'_> {
             .bind(resource.resource.as_str())
             .bind(&resource.title)
             .bind(tools)
+            .bind(resource.signing_alg.map(Algorithm::as_str))
             .execute(&mut *self.0)
             .await?;
         self.policy_changes().await?;

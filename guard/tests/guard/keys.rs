@@ -81,16 +81,60 @@ async fn a_new_key_is_picked_up_by_one_fetch() {
 async fn unknown_keys_cause_at_most_one_fetch_a_second() {
     let scene = Scene::begin().await;
     assert_eq!(scene.status_of(&scene.token("hr:look")).await, 200);
-    for number in 0..20 {
-        let token = SigningKey::es256(&format!("unknown-{number}")).sign(&scene.claims("hr:*"));
-        assert_eq!(scene.status_of(&token).await, 401);
+    for fetches in [2, 3] {
+        let tokens = (0..20).map(|number| SigningKey::es256(&format!("unknown-{number}")).sign(&scene.claims("hr:*")));
+        let tokens: Vec<String> = tokens.collect();
+        let requests = join_all(tokens.iter().map(|token| scene.status_of(token)));
+        let (statuses, ()) = tokio::join!(requests, pass_a_second());
+        assert!(statuses.iter().all(|status| *status == 401), "{statuses:?}");
+        assert_eq!(scene.issuer.fetches(JWKS), fetches);
     }
+}
+
+#[tokio::test]
+async fn a_token_of_a_key_that_was_published_a_moment_ago_waits_for_the_next_fetch() {
+    let scene = Scene::begin().await;
+    assert_eq!(scene.status_of(&scene.token("hr:look")).await, 200);
+    let next = SigningKey::es256("key-2");
+    scene.issuer.publish(&[&scene.key, &next]);
+    let token = next.sign(&scene.claims("hr:look"));
+    let requests = join_all((0..20).map(|_| scene.status_of(&token)));
+    let (statuses, ()) = tokio::join!(requests, pass_a_second());
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert_eq!(scene.issuer.fetches(JWKS), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_is_published_while_a_fetch_is_under_way_is_found_by_the_next() {
+    let scene = Scene::begin().await;
+    scene.issuer.set(JWKS, Behaviour::Held(json!({ "keys": [scene.key.jwk()] })));
+    let (first, next) = (scene.token("hr:look"), SigningKey::es256("key-2"));
+    let token = next.sign(&scene.claims("hr:look"));
+    let late = async {
+        scene.issuer.until_held().await;
+        let mut late = Box::pin(scene.status_of(&token));
+        assert!(futures::poll!(&mut late).is_pending());
+        scene.issuer.publish(&[&scene.key, &next]);
+        scene.issuer.let_go();
+        late.await
+    };
+    let (first, late) = tokio::join!(scene.status_of(&first), late);
+    assert_eq!((first, late), (200, 200));
+    assert_eq!(scene.issuer.fetches(JWKS), 2);
+}
+
+#[tokio::test]
+async fn no_more_than_1024_callers_wait_for_a_fetch_and_the_next_is_refused_at_once() {
+    let scene = Scene::begin().await;
+    assert_eq!(scene.status_of(&scene.token("hr:look")).await, 200);
+    let time = StoppedTime::begin();
+    let token = SigningKey::es256("unknown").sign(&scene.claims("hr:look"));
+    let mut waiting = Box::pin(join_all((0..1024).map(|_| scene.status_of(&token))));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    assert_eq!(scene.status_of(&token).await, 401, "time stands still: it has not waited");
     assert_eq!(scene.issuer.fetches(JWKS), 1);
-    pass_a_second().await;
-    for number in 0..20 {
-        let token = SigningKey::es256(&format!("unknown-{number}")).sign(&scene.claims("hr:*"));
-        assert_eq!(scene.status_of(&token).await, 401);
-    }
+    let (statuses, ()) = tokio::join!(waiting, time.pass(Duration::from_secs(1)));
+    assert!(statuses.iter().all(|status| *status == 401), "{statuses:?}");
     assert_eq!(scene.issuer.fetches(JWKS), 2);
 }
 
