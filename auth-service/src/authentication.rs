@@ -122,11 +122,7 @@ impl Authenticator {
         let client_id: ClientId = client_id.parse().map_err(|_| AuthenticationError::Failed("client_id_malformed"))?;
         let secret = ClientSecret::presented(secret).ok_or(AuthenticationError::Failed("secret_malformed"))?;
         let secret_id = SecretId::of(&secret);
-        let found = self
-            .directory
-            .look_up(&client_id, &secret_id)
-            .await
-            .map_err(|error| AuthenticationError::Internal(error.to_string()))?;
+        let found = self.directory.look_up(&client_id, &secret_id).await?;
         let stored = found.known.as_ref().map(|known| known.hash.clone());
         let lane = Lane { address: address.into(), client: client_id.as_str().into() };
         let secret = Arc::new(secret);

@@ -1,13 +1,11 @@
-//! Clients in memory, as long as they are true. Owns one question for many requests at once: did
+//! Clients in memory, as long as they are true. Owns the question that is asked before each use: did
 //! anything change, here or in another process? A client that did not is not read again.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bailiwick_core::{ClientId, UnixSeconds};
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
 use moka::sync::Cache;
 
 use crate::clients::Client;
@@ -51,34 +49,26 @@ pub struct Found {
 /// A client at the version at which it was read.
 type Entry = (i64, Arc<KnownClient>);
 
-/// Why nothing can be said; many requests may share one failure.
-type Failed = Arc<StorageError>;
-
-/// A reading of the state that requests share.
-type Reading = Shared<BoxFuture<'static, Result<State, Failed>>>;
-
 /// Looks clients up.
 pub struct ClientDirectory {
     storage: Storage,
     entries: Cache<(ClientId, SecretId), Entry>,
-    next: Arc<Mutex<Option<Reading>>>,
-    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl ClientDirectory {
     /// A directory that knows nobody yet.
     pub fn new(storage: Storage) -> Self {
-        Self { storage, entries: Cache::new(MOST_CLIENTS), next: Arc::default(), turn: Arc::default() }
+        Self { storage, entries: Cache::new(MOST_CLIENTS) }
     }
 
     /// The client of that name with the secret of that id, as it is now. Only who exists and has
     /// the secret is remembered: to look for anybody else costs the same each time.
-    pub async fn look_up(&self, client_id: &ClientId, secret_id: &SecretId) -> Result<Found, Failed> {
+    pub async fn look_up(&self, client_id: &ClientId, secret_id: &SecretId) -> Result<Found, StorageError> {
         let key = (client_id.clone(), secret_id.clone());
         if let Some((version, known)) = self.entries.get(&key) {
             // The version is read in one statement with the position. Where it still is what it was,
             // the client is what it was too, at the moment of that position.
-            let state = self.state().await?;
+            let state = self.storage.state().await?;
             if state.client_version == version {
                 return Ok(Found { state, known: Some(known) });
             }
@@ -90,28 +80,6 @@ impl ClientDirectory {
             self.entries.insert(key, (state.client_version, Arc::clone(known)));
         }
         Ok(Found { state, known })
-    }
-
-    /// The state, by a reading that begins after this call. Requests that come while another reading
-    /// is under way share the next one: the busier, the fewer readings for each.
-    async fn state(&self) -> Result<State, Failed> {
-        let reading = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            next.get_or_insert_with(|| self.reading()).clone()
-        };
-        reading.await
-    }
-
-    fn reading(&self) -> Reading {
-        let (storage, next, turn) = (self.storage.clone(), Arc::clone(&self.next), Arc::clone(&self.turn));
-        async move {
-            let _turn = turn.lock().await;
-            // Whoever comes from here on is too late for this reading.
-            next.lock().unwrap_or_else(PoisonError::into_inner).take();
-            storage.state().await.map_err(Failed::from)
-        }
-        .boxed()
-        .shared()
     }
 }
 
@@ -218,6 +186,8 @@ mod tests {
                         if seen == CHANGES {
                             return;
                         }
+                        // A look-up may never wait, and the writer needs these threads too.
+                        tokio::task::yield_now().await;
                     }
                 })
             })

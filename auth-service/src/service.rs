@@ -92,8 +92,8 @@ impl Service {
         let claims = tokens::claims(&self.issuer, new, self.entropy.as_ref(), now)?;
         let token = tokens::sign(&claims, keys, algorithm, now)?;
         tracing::info!(
-            client_id = %claims.client_id, sub = claims.sub, aud = %claims.aud, scope = %claims.scope,
-            jti = %claims.jti, exp = claims.exp.0, rev = claims.rev, "token issued"
+            client_id = claims.client_id.as_str(), sub = claims.sub, aud = claims.aud.as_str(), scope = %claims.scope,
+            jti = claims.jti.as_str(), exp = claims.exp.0, rev = claims.rev, "token issued"
         );
         Ok(Issued { token, scope: claims.scope })
     }

@@ -3,7 +3,7 @@
 //!
 //! Every statement is written to run on PostgreSQL as it stands (both take `$1`, `RETURNING`,
 //! `ON CONFLICT`, `string_agg`); the next engine is a second pair of pools here and a folder of
-//! migrations beside `migrations/auth/sqlite`.
+//! migrations beside `migrations/auth/sqlite`. The state row alone is read without a pool on SQLite.
 
 mod clients;
 mod feed;
@@ -13,6 +13,7 @@ mod resources;
 mod revocations;
 mod roles;
 mod secrets;
+mod state;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -30,6 +31,8 @@ use crate::crypto::entropy::{Entropy, SystemEntropy};
 pub use clients::ClientSnapshot;
 use feed::{FeedChange, FeedKnowledge};
 pub use policy::PolicyRows;
+pub use state::State;
+use state::StateReader;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/auth/sqlite");
 
@@ -63,6 +66,9 @@ pub enum StorageError {
     /// The feed's positions cannot leap.
     #[error("the operating system gives no random bytes")]
     NoEntropy,
+    /// The state row cannot be read.
+    #[error("database: {0}")]
+    State(#[from] rusqlite::Error),
     /// A row holds what this program never wrote.
     #[error("the database holds an unreadable {0}")]
     Unreadable(&'static str),
@@ -74,20 +80,9 @@ pub struct Storage {
     readers: SqlitePool,
     writer: SqlitePool,
     feed: Arc<FeedKnowledge>,
+    state_reader: StateReader,
 }
 
-/// The row that tells whether anything read before is still true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
-    /// The position of the latest revocation.
-    pub feed_position: u64,
-    /// The version of roles, resources and keys.
-    pub policy_version: i64,
-    /// The version of clients and what belongs to them.
-    pub client_version: i64,
-}
-
-const STATE: &str = "SELECT feed_position, policy_version, client_version FROM state WHERE id = 1";
 const POLICY_CHANGES: &str = "UPDATE state SET policy_version = policy_version + 1 WHERE id = 1";
 const CLIENTS_CHANGE: &str = "UPDATE state SET client_version = client_version + 1 WHERE id = 1";
 
@@ -126,13 +121,7 @@ impl Storage {
             .await?;
         migrate(&writer).await?;
         let readers = pool().max_connections(READERS).connect_lazy_with(options.read_only(true));
-        Ok(Self { readers, writer, feed })
-    }
-
-    /// Reads the state row.
-    pub async fn state(&self) -> Result<State, StorageError> {
-        let (feed_position, policy_version, client_version) = sqlx::query_as(STATE).fetch_one(&self.readers).await?;
-        Ok(State { feed_position: position(feed_position)?, policy_version, client_version })
+        Ok(Self { readers, writer, feed, state_reader: StateReader::new(path) })
     }
 
     /// Begins a change.
@@ -142,6 +131,7 @@ impl Storage {
 
     /// Closes all connections; the write-ahead log is folded into the file.
     pub async fn close(&self) {
+        self.state_reader.close();
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -96,15 +96,25 @@ impl Claims {
     /// # Errors
     /// The first claim that is missing or not what it should be; `cnf`, because a sender-constrained
     /// token without its proof is a stolen one.
-    pub fn read(mut members: Map<String, Value>) -> Result<Self, InvalidToken> {
+    pub fn read(members: Map<String, Value>) -> Result<Self, InvalidToken> {
+        Self::read_expecting(members, None)
+    }
+
+    /// Reads claims as [`Claims::read`] does; an issuer and a resource that are the expected ones,
+    /// character for character, are not parsed anew.
+    pub(crate) fn read_expecting(
+        mut members: Map<String, Value>,
+        expected: Option<Expected<'_>>,
+    ) -> Result<Self, InvalidToken> {
         if members.contains_key("cnf") {
             return Err(InvalidToken::Confirmation);
         }
+        let (issuer, audience) = (expected.map(|one| one.issuer), expected.map(|one| one.audience));
         let members = &mut members;
         Ok(Self {
-            iss: required(members, "iss", parsed)?,
+            iss: required(members, "iss", |value| known_or_parsed(issuer, value))?,
             sub: required(members, "sub", text)?,
-            aud: required(members, "aud", parsed)?,
+            aud: required(members, "aud", |value| known_or_parsed(audience, value))?,
             client_id: required(members, "client_id", parsed)?,
             iat: required(members, "iat", numeric_date)?,
             nbf: optional(members, "nbf", numeric_date)?,
@@ -161,6 +171,11 @@ fn optional<T>(
 
 fn parsed<T: FromStr>(value: &Value) -> Option<T> {
     value.as_str()?.parse().ok()
+}
+
+fn known_or_parsed<T: FromStr + Clone + AsRef<str>>(known: Option<&T>, value: &Value) -> Option<T> {
+    let text = value.as_str()?;
+    known.filter(|known| known.as_ref() == text).cloned().or_else(|| text.parse().ok())
 }
 
 /// A text of 1 to 256 characters.

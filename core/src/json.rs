@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 /// Reads one JSON object; nothing may follow it.
@@ -78,10 +79,12 @@ impl<'de> Visitor<'de> for StrictVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
         while let Some((name, Strict(value))) = map.next_entry::<String, Strict>()? {
-            if members.contains_key(&name) {
-                return Err(de::Error::custom(format_args!("member {name:?} stands twice")));
-            }
-            members.insert(name, value);
+            match members.entry(name) {
+                Entry::Vacant(free) => free.insert(value),
+                Entry::Occupied(taken) => {
+                    return Err(de::Error::custom(format_args!("member {:?} stands twice", taken.key())));
+                }
+            };
         }
         Ok(Value::Object(members))
     }

@@ -3,12 +3,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::claims::Claims;
+use crate::claims::{Claims, Expected};
 use crate::identifier::KeyId;
 use crate::json;
 use crate::key::{Algorithm, KeySet};
+use crate::time::UnixSeconds;
 
 /// The longest token that is looked at, in bytes.
 pub const LONGEST_TOKEN: usize = 16 * 1024;
@@ -118,6 +119,19 @@ impl<'a> SignedToken<'a> {
     /// Verifies the signature with the key that the token names and reads its claims. They are
     /// authentic then, and still to be checked ([`Claims::check`]).
     pub fn verify(&self, keys: &KeySet) -> Result<Claims, InvalidToken> {
+        self.verify_signature(keys)?;
+        Claims::read(self.members()?)
+    }
+
+    /// All that a token has to pass: [`Self::verify`], then [`Claims::check`].
+    pub fn accept(&self, keys: &KeySet, expected: Expected<'_>, now: UnixSeconds) -> Result<Claims, InvalidToken> {
+        self.verify_signature(keys)?;
+        let claims = Claims::read_expecting(self.members()?, Some(expected))?;
+        claims.check(expected, now)?;
+        Ok(claims)
+    }
+
+    fn verify_signature(&self, keys: &KeySet) -> Result<(), InvalidToken> {
         let key = keys.get(&self.key_id).ok_or_else(|| InvalidToken::UnknownKey(self.key_id.clone()))?;
         if key.algorithm() != self.algorithm {
             return Err(InvalidToken::Algorithm);
@@ -125,7 +139,11 @@ impl<'a> SignedToken<'a> {
         if !key.verifies(self.signing_input.as_bytes(), &self.signature) {
             return Err(InvalidToken::Signature);
         }
-        Claims::read(json::object(&self.payload).map_err(|_| InvalidToken::Malformed)?)
+        Ok(())
+    }
+
+    fn members(&self) -> Result<Map<String, Value>, InvalidToken> {
+        json::object(&self.payload).map_err(|_| InvalidToken::Malformed)
     }
 }
 

@@ -26,14 +26,12 @@ pub(crate) async fn authenticate(guard: &Parts, token: &str) -> Result<Principal
         return Ok(caller);
     }
     let (claims, key_id, keys) = verify(guard, token, keys).await?;
-    let expected = Expected { issuer: &guard.issuer, audience: &guard.resource };
-    claims.check(expected, guard.clock.now()).map_err(Refusal::InvalidToken)?;
     let caller = Principal::new(Arc::new(claims), key_id);
     guard.verified.insert(digest, token.len(), keys.generation, caller.clone());
     Ok(caller)
 }
 
-/// The claims of a token whose signature is good, its key, and the keys by which that was found.
+/// The claims of a token that is good, its key, and the keys by which that was found.
 async fn verify(guard: &Parts, token: &str, keys: Option<Keys>) -> Result<(Claims, KeyId, Keys), Refusal> {
     let signed = SignedToken::parse(token).map_err(Refusal::InvalidToken)?;
     let keys = if let Some(keys) = keys.filter(|keys| keys.set.get(signed.key_id()).is_some()) {
@@ -41,6 +39,7 @@ async fn verify(guard: &Parts, token: &str, keys: Option<Keys>) -> Result<(Claim
     } else {
         guard.keys.look_for(signed.key_id()).await.ok_or(Refusal::KeysUnavailable)?
     };
-    let claims = signed.verify(&keys.set).map_err(Refusal::InvalidToken)?;
+    let expected = Expected { issuer: &guard.issuer, audience: &guard.resource };
+    let claims = signed.accept(&keys.set, expected, guard.clock.now()).map_err(Refusal::InvalidToken)?;
     Ok((claims, signed.key_id().clone(), keys))
 }

@@ -50,8 +50,11 @@ fn only_authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 
 /// The `token68` of RFC 9110 section 11.2: at least one character, `=` at the end only.
 fn is_token68(text: &str) -> bool {
+    let is_letter =
+        |byte| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
     let letters = text.trim_end_matches('=');
-    !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+    // To the end in any case: without a way out early, many bytes are looked at in one step.
+    !letters.is_empty() && letters.bytes().fold(true, |all, byte| all & is_letter(byte))
 }
 
 #[cfg(test)]
