@@ -137,7 +137,12 @@ impl GuardLayer {
         }
         let body = whole(body).await?;
         let message = Message::read(&body).map_err(Refusal::NotAMessage)?;
-        authorize(guard, &principal, message, record)?;
+        let agreement = if answer::is_modern(&parts.headers) { message.agrees_with(&parts.headers) } else { Ok(()) };
+        match authorize(guard, &principal, message, record) {
+            // What is denied is denied for what the message says, whatever its headers do.
+            Err(denied @ Refusal::InsufficientScope(_)) => return Err(denied),
+            decided => agreement.and(decided)?,
+        }
         Ok((principal, Body::from(body)))
     }
 

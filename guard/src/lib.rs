@@ -68,6 +68,7 @@ mod record;
 mod refusal;
 mod session;
 mod verified;
+mod version;
 
 pub use bailiwick_core::{Claims, ClientId, Clock, Issuer, ResourceUri, RoleName, Scope, ScopeSet, ServerName};
 pub use bailiwick_core::{TokenId, Tool, ToolKind, ToolName, Tools, UnixSeconds};

@@ -17,3 +17,4 @@ mod server;
 mod sessions;
 mod streams;
 mod token_rules;
+mod versions;
