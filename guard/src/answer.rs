@@ -24,6 +24,9 @@ const METHOD_NOT_FOUND: i32 = -32601;
 /// JSON-RPC 2.0 section 5.1; MCP, server/tools, names it for an unknown tool.
 const INVALID_PARAMS: i32 = -32602;
 
+/// MCP 2026-07-28, streamable HTTP: a header that contradicts the message.
+const HEADER_MISMATCH: i32 = -32020;
+
 /// The first protocol version whose errors carry an HTTP status of their own.
 const MODERN: &str = "2026-07-28";
 
@@ -62,6 +65,9 @@ pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
         }
         Refusal::BodyUnread => rpc(S::BAD_REQUEST, None, INVALID_REQUEST, "the body broke off"),
         Refusal::NotAMessage(why) => not_a_message(why),
+        Refusal::HeaderMismatch(id) => {
+            rpc(S::BAD_REQUEST, id, HEADER_MISMATCH, "the header Mcp-Method must be the method of the message")
+        }
         Refusal::Undeclared(id) => {
             let status = if asked.modern { S::NOT_FOUND } else { status_of_error(id.as_ref()) };
             rpc(status, id, METHOD_NOT_FOUND, "method not found")
@@ -145,7 +151,8 @@ pub(crate) fn rpc(status: StatusCode, id: Option<RequestId>, code: i32, message:
     json_response(status, &body)
 }
 
-fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
+/// An answer in JSON.
+pub(crate) fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
     let mut answer = Response::new(Body::from(body.to_string()));
     *answer.status_mut() = status;
     with(answer, CONTENT_TYPE, HeaderValue::from_static("application/json"))

@@ -24,7 +24,7 @@ use crate::record::Recorder;
 use crate::revocations::{Hearing, Revocations};
 use crate::session::Sessions;
 use crate::verified::VerifiedTokens;
-use crate::{LARGEST_BODY, metadata};
+use crate::{LARGEST_BODY, metadata, version};
 
 /// What a guard is made of.
 pub(crate) struct Parts {
@@ -90,7 +90,10 @@ impl Guard {
             .with_allowed_origins(self.0.origins.with_ports())
             .enforce_origin_validation()
             .with_max_request_body_bytes(LARGEST_BODY);
-        let service = StreamableHttpService::new(factory, Arc::new(NeverSessionManager::default()), config);
+        let factory = Arc::new(factory);
+        let handlers = Arc::clone(&factory);
+        let service = StreamableHttpService::new(move || handlers(), Arc::new(NeverSessionManager::default()), config);
+        let service = version::only_spoken(service, move || factory());
         let guarded = GuardLayer::new(self.clone(), SessionPolicy::None).layer(service);
         Router::new().route_service(self.0.resource.path(), guarded).merge(self.metadata_routes())
     }

@@ -139,7 +139,12 @@ impl GuardLayer {
         // It may have taken its time, and whoever was let in to send it may be shut out by now.
         still_accepted(guard, &principal)?;
         let message = Message::read(&body).map_err(Refusal::NotAMessage)?;
-        authorize(guard, &principal, message, record)?;
+        let agreement = if answer::is_modern(&parts.headers) { message.agrees_with(&parts.headers) } else { Ok(()) };
+        match authorize(guard, &principal, message, record) {
+            // What is denied is denied for what the message says, whatever its headers do.
+            Err(denied @ Refusal::InsufficientScope(_)) => return Err(denied),
+            decided => agreement.and(decided)?,
+        }
         Ok((principal, Body::from(body)))
     }
 

@@ -71,6 +71,7 @@ mod retry;
 mod revocations;
 mod session;
 mod verified;
+mod version;
 
 pub use bailiwick_core::{Claims, ClientId, Clock, Issuer, ResourceUri, RoleName, Scope, ScopeSet, ServerName};
 pub use bailiwick_core::{TokenId, Tool, ToolKind, ToolName, Tools, UnixSeconds};

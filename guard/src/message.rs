@@ -4,10 +4,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use http::HeaderMap;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::refusal::Refusal;
 
 /// One message from a client.
 #[derive(Debug)]
@@ -57,6 +60,23 @@ impl<'a> Message<'a> {
         })?;
         envelope.classify().ok_or(NotAMessage::NotJsonRpc)
     }
+
+    /// Checks that the header `Mcp-Method` names the method, as MCP 2026-07-28 demands: whoever routes
+    /// by it must see what is decided on. What else headers repeat is the server's to compare.
+    ///
+    /// # Errors
+    /// [`Refusal::HeaderMismatch`].
+    pub(crate) fn agrees_with(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        match self {
+            Self::Call { id, method, .. } if !is_named_by(headers, method) => Err(Refusal::HeaderMismatch(id.clone())),
+            Self::Call { .. } | Self::Response => Ok(()),
+        }
+    }
+}
+
+fn is_named_by(headers: &HeaderMap, method: &str) -> bool {
+    let mut named = headers.get_all("mcp-method").iter();
+    named.next().is_some_and(|named| named.as_bytes().trim_ascii() == method.as_bytes()) && named.next().is_none()
 }
 
 /// The members of a message that say what it is, each at most once.

@@ -35,6 +35,8 @@ pub(crate) enum Refusal {
     BodyUnread,
     /// The body is not one JSON-RPC message.
     NotAMessage(NotAMessage),
+    /// `Mcp-Method` is missing or not the message's (MCP 2026-07-28, streamable HTTP, headers).
+    HeaderMismatch(Option<RequestId>),
     /// A method that nobody declared.
     Undeclared(Option<RequestId>),
     /// `tools/call` without a tool's name.
@@ -64,6 +66,7 @@ impl Refusal {
             Self::NotAMessage(NotAMessage::NotJson) => "not_json",
             Self::NotAMessage(NotAMessage::Batch) => "batch",
             Self::NotAMessage(NotAMessage::NotJsonRpc) => "not_json_rpc",
+            Self::HeaderMismatch(_) => "header_mismatch",
             Self::Undeclared(_) => "undeclared_method",
             Self::NoToolName(_) => "tool_name_missing",
             Self::UnknownTool(_) => "unknown_tool",

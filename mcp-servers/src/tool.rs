@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::http::request::Parts;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
-    ErrorCode, Implementation, JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ErrorCode, Implementation, JsonObject, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
     ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
@@ -188,17 +187,11 @@ fn internal_error(tool: &'static str, error: &(dyn std::error::Error + 'static))
     ErrorData::internal_error("the call could not be carried out; try again later", None)
 }
 
-/// Refuses a request whose header names a revision that is not spoken. rmcp refuses those that it
-/// does not know itself; of those that it knows, `initialize` and `_meta` are all it compares with ours.
-fn spoken(context: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
-    let headers = context.extensions.get::<Parts>().map(|parts| &parts.headers);
-    let Some(named) = headers.and_then(|headers| headers.get("mcp-protocol-version")) else { return Ok(()) };
-    if PROTOCOL_VERSIONS.iter().any(|version| version.as_str().as_bytes() == named.as_bytes()) {
-        return Ok(());
-    }
-    let words = PROTOCOL_VERSIONS.iter().map(ProtocolVersion::as_str).collect::<Vec<_>>();
-    let message = format!("MCP-Protocol-Version must be one of {}", words.join(", "));
-    Err(ErrorData::new(ErrorCode::UNSUPPORTED_PROTOCOL_VERSION, message, Some(json!({"supported": words}))))
+/// What says on a result who answers it.
+const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
 /// An MCP server. Its tools hold the domain that they work on, so that all servers are one type, and
@@ -223,12 +216,20 @@ impl McpServer {
         }
         Self { tools: Arc::new(router), name }
     }
+
+    fn identity(&self) -> Implementation {
+        Implementation::new(self.name, env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Servers should say on each result who they are (MCP 2026-07-28, server/discover).
+    fn name_itself(&self, meta: &mut Option<MetaObject>) {
+        meta.get_or_insert_default().insert(SERVER_INFO.to_owned(), json!(self.identity()));
+    }
 }
 
 impl ServerHandler for McpServer {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(Implementation::new(self.name, env!("CARGO_PKG_VERSION")))
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build()).with_server_info(self.identity())
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
@@ -240,9 +241,9 @@ impl ServerHandler for McpServer {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        spoken(&context)?;
         let mut list = ListToolsResult::with_all_items(self.tools.list_all());
-        if context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28) {
+        if is_modern(&context) {
+            self.name_itself(&mut list.meta);
             // The guard shows each caller a list of its own: no cache may give it to another.
             list.ttl_ms = Some(0);
             list.cache_scope = Some(CacheScope::Private);
@@ -255,8 +256,14 @@ impl ServerHandler for McpServer {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        spoken(&context)?;
-        self.tools.call(ToolCallContext::new(self, request, context)).await
+        let is_modern = is_modern(&context);
+        let mut response = self.tools.call(ToolCallContext::new(self, request, context)).await?;
+        if let CallToolResponse::Complete(result) = &mut response
+            && is_modern
+        {
+            self.name_itself(&mut result.meta);
+        }
+        Ok(response)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {

@@ -13,7 +13,9 @@
 pub mod admin;
 pub mod agent;
 pub mod auth;
+pub mod bearer_proxy;
 pub mod binary;
+pub mod conformance;
 pub mod crm;
 pub mod feed;
 pub mod guarded_server;

@@ -179,6 +179,10 @@ fn the_scripts_and_tests_that_are_named_exist() {
                     [python, "-m", "pip", "install", "--requirement", file] => {
                         python.starts_with("target/python/") && repository.join(file).exists()
                     }
+                    ["mkdir", "-p", "target/node", "&&", "cp", "tests/node/package*.json", "target/node"]
+                    | ["npm", "ci", "--prefix", "target/node", ..] => {
+                        repository.join("tests/node/package-lock.json").exists()
+                    }
                     _ => false,
                 };
                 assert!(exists, "{document}: {line}");

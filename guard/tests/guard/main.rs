@@ -23,3 +23,4 @@ mod sessions;
 mod streams;
 mod time;
 mod token_rules;
+mod versions;

@@ -1,5 +1,6 @@
 //! The guarded server of the tests: a few tools that note when they run.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use bailiwick_guard::Principal;
@@ -7,9 +8,13 @@ use http::request::Parts;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::Extension;
 use rmcp::handler::server::wrapper::Parameters;
-use rmcp::model::{ServerCapabilities, ServerConfig};
+use rmcp::model::{ProtocolVersion, ServerCapabilities, ServerConfig};
 use rmcp::{ServerHandler, schemars, tool, tool_handler, tool_router};
 use serde::Deserialize;
+
+/// The revisions that it speaks; rmcp knows older ones too.
+const SPOKEN: &[ProtocolVersion] =
+    &[ProtocolVersion::V_2026_07_28, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2025_06_18];
 
 /// The tools that ran, in their order.
 pub(crate) type Ran = Arc<Mutex<Vec<String>>>;
@@ -65,5 +70,9 @@ impl Server {
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(SPOKEN)
     }
 }

@@ -63,17 +63,24 @@ async fn the_server_names_itself() {
 }
 
 #[tokio::test]
-async fn three_revisions_are_spoken_and_no_other() {
+async fn every_result_of_the_newest_revision_says_who_answers() {
+    let server = Server::empty().await;
+    let expected = json!({"name": "HRManagementMCP", "version": env!("CARGO_PKG_VERSION")});
+    let summary = json!({"name": "get_hr_summary"});
+    for (method, params) in [("server/discover", json!({})), ("tools/list", json!({})), ("tools/call", summary)] {
+        let answer = server.ask_in("2026-07-28", method, params.clone()).await;
+        assert_eq!(answer["result"]["_meta"]["io.modelcontextprotocol/serverInfo"], expected, "{method}: {answer}");
+        let older = server.ask_in("2025-11-25", method, params).await;
+        assert!(older["result"]["_meta"].is_null(), "{method}: {older}");
+    }
+}
+
+#[tokio::test]
+async fn three_revisions_are_spoken() {
     let server = Server::empty().await;
     for version in ["2026-07-28", "2025-11-25", "2025-06-18"] {
         let answer = server.ask_in(version, "tools/list", json!({})).await;
         assert_eq!(answer["result"]["tools"].as_array().map(Vec::len), Some(4), "{version}: {answer}");
-    }
-    for version in ["2025-03-26", "2024-11-05"] {
-        for (method, params) in [("tools/list", json!({})), ("tools/call", json!({"name": "get_hr_summary"}))] {
-            let answer = server.ask_in(version, method, params).await;
-            assert_eq!(answer["error"]["code"], json!(-32022), "{version}: {answer}");
-        }
     }
     let discovered = server.ask_in("2026-07-28", "server/discover", json!({})).await;
     assert_eq!(discovered["result"]["supportedVersions"], json!(["2026-07-28", "2025-11-25", "2025-06-18"]));

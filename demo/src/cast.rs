@@ -1,0 +1,80 @@
+//! Who and what is on stage: the servers, and the agents with the role of each. Owns names and
+//! addresses, which `.demo/env` tells too; asks nobody anything.
+
+/// The highest `--port-base`: the ports above it that the demo uses, or will, are still ports.
+pub const HIGHEST_PORT_BASE: i64 = 65_435;
+
+/// A guarded server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its name in scopes and in the admin API.
+    pub name: &'static str,
+    /// Its binary.
+    pub binary: &'static str,
+    /// Its resource identifier: the URL of its MCP endpoint.
+    pub resource: String,
+    /// The port that it listens on.
+    pub port: u16,
+}
+
+/// All that listens.
+#[derive(Clone, Debug)]
+pub struct Cast {
+    /// The token service's identifier and base URL.
+    pub issuer: String,
+    /// The admin API as a resource, and its base URL.
+    pub admin: String,
+    /// The token service's port.
+    pub port: u16,
+    /// The guarded servers.
+    pub servers: [Server; 3],
+}
+
+impl Cast {
+    /// On `base` and the three ports after it.
+    pub fn on(base: u16) -> Self {
+        let server = |name, binary, port| {
+            let port = base.saturating_add(port);
+            Server { name, binary, resource: format!("http://localhost:{port}/mcp"), port }
+        };
+        let issuer = format!("http://localhost:{base}");
+        Self {
+            admin: format!("{issuer}/admin/v1"),
+            issuer,
+            port: base,
+            servers: [server("hr", "mcp-hr", 1), server("project", "mcp-project", 2), server("crm", "mcp-crm", 3)],
+        }
+    }
+
+    /// Every port that is needed.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        std::iter::once(self.port).chain(self.servers.iter().map(|server| server.port))
+    }
+}
+
+/// An agent: a client with one role.
+#[derive(Clone, Copy, Debug)]
+pub struct Agent {
+    /// Its `client_id`.
+    pub id: &'static str,
+    /// The role that it holds.
+    pub role: &'static str,
+    /// The scope of that role.
+    pub scope: &'static str,
+    /// What its names in `.demo/env` begin with, where it has any.
+    pub variable: Option<&'static str>,
+}
+
+/// The seed's three roles, and three narrower ones.
+pub const AGENTS: [Agent; 6] = [
+    Agent { id: "manager", role: "Manager", scope: "hr:* project:* crm:*", variable: Some("MANAGER") },
+    Agent { id: "assistant", role: "AssistantManager", scope: "hr:* project:*", variable: Some("ASSISTANT_MANAGER") },
+    Agent { id: "officer", role: "Officer", scope: "hr:*", variable: Some("OFFICER") },
+    READER,
+    Agent { id: "clerk", role: "LeaveClerk", scope: "hr:create_leave_request", variable: None },
+    Agent { id: "sales", role: "Sales", scope: "crm:read crm:record_interaction", variable: None },
+];
+
+/// The agent that the story is about.
+pub const READER: Agent =
+    Agent { id: "reader", role: "Reader", scope: "hr:read project:read crm:read", variable: None };

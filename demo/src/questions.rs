@@ -1,0 +1,162 @@
+//! Asks the servers, as each agent, for every tool: is it listed, and is a call let through? Owns that
+//! both answers are asked for and have to agree; no call of it changes anything.
+
+use std::collections::BTreeSet;
+
+use bailiwick_process::Secret;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::matrix::{Matrix, Rows, Verdict};
+use crate::wire::{self, Answer, WireError};
+
+/// An argument that no tool takes: a call with it reaches the tool, is refused there, and changes nothing.
+const NO_ARGUMENT: &str = "only_asking";
+
+/// Why there is no matrix.
+#[derive(Debug, thiserror::Error)]
+pub enum QuestionError {
+    /// No answer, or none that can be understood.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The two answers contradict each other. The product promises that they never do.
+    #[error("list and call disagree: {agent} {} {tool} by tools/list, and a call {}", 
+        if *.is_shown { "is shown" } else { "is not shown" }, if *.is_shown { "is refused" } else { "is let through" })]
+    Disagreement {
+        /// The agent.
+        agent: &'static str,
+        /// The tool.
+        tool: String,
+        /// Whether it is listed.
+        is_shown: bool,
+    },
+}
+
+/// A server as the questions see it.
+pub struct Questioned<'a> {
+    /// Its name in scopes.
+    pub name: &'a str,
+    /// Its URL.
+    pub resource: &'a str,
+    /// What people call it.
+    pub title: String,
+    /// The names of all its tools.
+    pub tools: Vec<String>,
+}
+
+/// An agent and its tokens, one for each server in their order, where the token service gives one.
+pub struct Asking {
+    /// The agent.
+    pub id: &'static str,
+    /// Its tokens.
+    pub tokens: Vec<Option<Secret>>,
+}
+
+/// What was found, and how much was asked for it.
+pub struct Found {
+    /// The picture.
+    pub matrix: Matrix,
+    /// How many lists.
+    pub lists: usize,
+    /// How many calls.
+    pub calls: usize,
+}
+
+/// Asks everything.
+///
+/// # Errors
+/// An answer is missing or makes no sense, or two disagree.
+pub async fn ask_all(
+    http: &reqwest::Client,
+    servers: &[Questioned<'_>],
+    agents: &[Asking],
+) -> Result<Found, QuestionError> {
+    let mut found = Vec::new();
+    for (index, server) in servers.iter().enumerate() {
+        let mut tools: Vec<_> = server.tools.iter().map(|tool| (tool.clone(), Vec::new())).collect();
+        for agent in agents {
+            let verdicts = match agent.tokens.get(index).and_then(Option::as_ref) {
+                Some(token) => asked_with(http, server, agent.id, token).await?,
+                None => asked_without(http, server, agent).await?,
+            };
+            for ((_, row), verdict) in tools.iter_mut().zip(verdicts) {
+                row.push(verdict);
+            }
+        }
+        found.push(Rows { title: server.title.clone(), tools });
+    }
+    let matrix = Matrix { agents: agents.iter().map(|agent| agent.id).collect(), servers: found };
+    let tools: usize = servers.iter().map(|server| server.tools.len()).sum();
+    Ok(Found { matrix, lists: servers.len() * agents.len(), calls: tools * agents.len() })
+}
+
+/// The verdicts for an agent that has a token for the server.
+async fn asked_with(
+    http: &reqwest::Client,
+    server: &Questioned<'_>,
+    agent: &'static str,
+    token: &Secret,
+) -> Result<Vec<Verdict>, QuestionError> {
+    let list = wire::ask(http, server.resource, token, "tools/list", None).await?.well()?;
+    let shown: BTreeSet<String> = names(&list.json()).ok_or_else(|| list.unexpected())?;
+    let mut verdicts = Vec::new();
+    for tool in &server.tools {
+        let is_shown = shown.contains(tool);
+        let is_let_through = is_let_through(call(http, server, tool, token).await?, server.name, tool)?;
+        verdicts.push(match (is_shown, is_let_through) {
+            (true, true) => Verdict::Allowed,
+            (false, false) => Verdict::Denied,
+            _ => return Err(QuestionError::Disagreement { agent, tool: tool.clone(), is_shown }),
+        });
+    }
+    Ok(verdicts)
+}
+
+/// The verdicts for an agent that has none: it tries with a token that it has for another server.
+async fn asked_without(
+    http: &reqwest::Client,
+    server: &Questioned<'_>,
+    agent: &Asking,
+) -> Result<Vec<Verdict>, QuestionError> {
+    let nothing = Secret::new("none".to_owned());
+    let other = agent.tokens.iter().flatten().next().unwrap_or(&nothing);
+    refused_as_foreign(wire::ask(http, server.resource, other, "tools/list", None).await?)?;
+    let mut verdicts = Vec::new();
+    for tool in &server.tools {
+        refused_as_foreign(call(http, server, tool, other).await?)?;
+        verdicts.push(Verdict::Hidden);
+    }
+    Ok(verdicts)
+}
+
+async fn call(
+    http: &reqwest::Client,
+    server: &Questioned<'_>,
+    tool: &str,
+    token: &Secret,
+) -> Result<Answer, WireError> {
+    wire::ask(http, server.resource, token, "tools/call", Some((tool, json!({NO_ARGUMENT: true})))).await
+}
+
+/// Whether a call reached its tool. The tool refuses the argument, so it was the tool that answered; a
+/// guard that refuses names the scope that is missing.
+fn is_let_through(answer: Answer, server: &str, tool: &str) -> Result<bool, WireError> {
+    let missing = format!(r#"error="insufficient_scope", scope="{server}:{tool}""#);
+    let result = &answer.json()["result"];
+    let answered_by_the_tool = result["isError"] == true && result.to_string().contains(NO_ARGUMENT);
+    match answer.status {
+        StatusCode::OK if answered_by_the_tool => Ok(true),
+        StatusCode::FORBIDDEN if answer.challenge.contains(&missing) => Ok(false),
+        _ => Err(answer.unexpected()),
+    }
+}
+
+fn refused_as_foreign(answer: Answer) -> Result<(), WireError> {
+    let is_refused = answer.status == StatusCode::UNAUTHORIZED && answer.challenge.contains(r#"error="invalid_token""#);
+    if is_refused { Ok(()) } else { Err(answer.unexpected()) }
+}
+
+fn names(list: &Value) -> Option<BTreeSet<String>> {
+    let tools = list["result"]["tools"].as_array()?;
+    tools.iter().map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
+}
