@@ -1,0 +1,90 @@
+//! How long each server takes until it answers, started again and again on data that is there.
+
+use std::time::Duration;
+
+use bailiwick_core::Algorithm;
+
+use super::Case;
+use crate::error::BenchError;
+use crate::issuer::Issuer;
+use crate::peers::Peer;
+use crate::report::{Section, Table, mebibytes, milliseconds};
+use crate::run::Run;
+use crate::server::Server;
+use crate::statistics::Estimate;
+use crate::token_service::Installation;
+use crate::tool_servers;
+
+pub const CASE: Case = Case { name: "start", title: "From start to ready", run };
+
+/// A server that is started anew in every round.
+struct Starter<'a> {
+    name: &'static str,
+    start: Box<dyn Fn() -> Result<Server, BenchError> + 'a>,
+    times: Vec<Duration>,
+    memory: Vec<f64>,
+}
+
+impl<'a> Starter<'a> {
+    fn new(name: &'static str, start: impl Fn() -> Result<Server, BenchError> + 'a) -> Self {
+        Self { name, start: Box::new(start), times: Vec::new(), memory: Vec::new() }
+    }
+
+    fn take_turn(&mut self) -> Result<(), BenchError> {
+        let server = (self.start)()?;
+        self.times.push(server.start);
+        self.memory.push(server.peak_mebibytes()?);
+        Ok(())
+    }
+
+    fn row(&self) -> Vec<String> {
+        let Estimate { median, low, high } = Estimate::of(self.times.iter().map(|time| time.as_secs_f64() * 1e3));
+        let interval = format!("{}-{}", milliseconds(low).trim_end_matches(" ms"), milliseconds(high));
+        vec![
+            self.name.to_owned(),
+            milliseconds(median),
+            interval,
+            mebibytes(Estimate::of(self.memory.iter().copied()).median),
+        ]
+    }
+}
+
+fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
+    let issuer = Issuer::start()?;
+    let installation = Installation::make(&run.programs, run.folder_for("start"), 1)?;
+    let (run, folder) = (&*run, run.folder());
+    let peer = |peer: Peer| {
+        let start = move || match peer {
+            Peer::OidcProvider => run.peers.oidc_provider(folder, Algorithm::RS256),
+            _ => run.peers.adder(peer, peer.name(), folder, None),
+        };
+        run.peers.version(peer).map(|_| Starter::new(peer.name(), start))
+    };
+    let mut starters = vec![
+        Starter::new("auth-service", || installation.serve("auth-service", Algorithm::RS256)),
+        Starter::new("mcp-hr", || tool_servers::hr(&run.programs, "mcp-hr", folder, &issuer.url)),
+    ];
+    starters.extend(Peer::ALL.into_iter().filter_map(peer));
+    for round in 0..run.plan.slices {
+        for starter in &mut starters {
+            run.progress.show(&format!("start {} of {}: {}", round + 1, run.plan.slices, starter.name));
+            starter.take_turn()?;
+        }
+    }
+    let missing = Peer::ALL.into_iter().filter(|peer| run.peers.version(*peer).is_none());
+    Ok(Section {
+        case: case.name,
+        title: case.title,
+        about: "From the start of the process to the first answer: ours to /health/ready, which needs the database, \
+                and at mcp-hr the issuer's keys; a peer to any request."
+            .to_owned(),
+        table: Table {
+            heading: ["", "ready after", "interval", "memory then"].map(str::to_owned).to_vec(),
+            rows: starters.iter().map(Starter::row).collect(),
+        },
+        targets: Vec::new(),
+        notes: missing.map(Peer::is_missing).collect(),
+        chart: None,
+        measured: Vec::new(),
+    })
+}
