@@ -56,7 +56,7 @@ pub enum BenchError {
         body: String,
     },
     /// No answers.
-    #[error("{0} has not answered for {1:?}")]
+    #[error("{0} did not answer all that it was asked within {1:?}")]
     Silent(String, Duration),
     /// No request at all was made in a slice.
     #[error("{0} answered no request within a slice")]

@@ -72,6 +72,7 @@ impl SigningLoop {
             cpu += used;
         }
         let cpu_seconds = cpu.as_secs_f64();
+        // They come one after the other, all alike.
         let each = cpu_seconds * 1e3 / f64::from(requests.max(1));
         Ok(Slice { requests, seconds, cpu_seconds, p50_ms: each, p99_ms: each })
     }

@@ -84,6 +84,17 @@ struct Measure {
     docs: bool,
 }
 
+impl Measure {
+    fn document(&self) -> Option<&Path> {
+        self.markdown.as_deref().or(self.docs.then_some(Path::new(DOCUMENT)))
+    }
+
+    fn picture(&self) -> Option<&Path> {
+        let is_whole = self.docs && self.cases.is_empty();
+        self.svg.as_deref().or(is_whole.then_some(Path::new(PICTURE)))
+    }
+}
+
 fn main() -> ExitCode {
     let ended = match CommandLine::parse().command {
         Command::Run(command) => measure(&command).map_err(|error| error.to_string()),
@@ -111,6 +122,9 @@ fn measure(command: &Measure) -> Result<(), BenchError> {
         }
         return Ok(());
     }
+    if let Some(path) = command.document() {
+        document::has_places(path, &cases)?;
+    }
     let plan = if command.quick { Plan::quick() } else { Plan::full(command.slices.into()) };
     let mut run = Run::new(plan, Programs::of_this_build()?, Progress::begin())?;
     let machine = Machine::this(&run.peers);
@@ -133,13 +147,11 @@ fn keep(command: &Measure, plan: &Plan, machine: &Machine, sections: &[Section])
         let figures = json!({"machine": machine, "plan": plan, "cases": sections});
         write(path, &format!("{figures:#}\n"))?;
     }
-    let docs = |path: &str| command.docs.then(|| PathBuf::from(path));
-    if let Some(path) = command.markdown.clone().or_else(|| docs(DOCUMENT)) {
-        document::rewrite(&path, sections, machine)?;
+    if let Some(path) = command.document() {
+        document::rewrite(path, sections, machine)?;
     }
-    let whole_picture = docs(PICTURE).filter(|_| command.cases.is_empty());
-    if let Some(path) = command.svg.clone().or(whole_picture) {
-        write(&path, &chart::draw(sections).ok_or(BenchError::NoChart)?)?;
+    if let Some(path) = command.picture() {
+        write(path, &chart::draw(sections).ok_or(BenchError::NoChart)?)?;
     }
     Ok(())
 }

@@ -28,8 +28,28 @@ pub struct Section {
     /// Its chart, if it has one.
     #[serde(skip)]
     pub chart: Option<Chart>,
-    /// Its figures for programs.
+    /// Its loads, for programs.
     pub measured: Vec<Measured>,
+    /// What else it measured, for programs.
+    pub samples: Vec<Samples>,
+}
+
+/// Something that was measured once or again and again, without a load.
+#[derive(Debug, Serialize)]
+pub struct Samples {
+    /// What it is.
+    pub name: String,
+    /// The unit of the values.
+    pub unit: &'static str,
+    /// The values, in the order in which they were taken.
+    pub values: Vec<f64>,
+}
+
+impl Samples {
+    /// Their median with its interval.
+    pub fn estimate(&self) -> Estimate {
+        Estimate::of(self.values.iter().copied())
+    }
 }
 
 /// A table of texts; the first column names the row.

@@ -106,15 +106,18 @@ impl Run {
     }
 
     /// Lets the contenders take turns. Each round begins with another one, so that none always
-    /// follows the same.
+    /// follows the same. The first round is not counted: what compiles or caches as it goes has its
+    /// chance to.
     pub fn compare(&mut self, mut contenders: Vec<Contender<'_>>) -> Result<Vec<Measured>, BenchError> {
         let (slices, count) = (self.plan.slices, contenders.len().max(1));
-        for round in 0..slices {
+        for round in 0..=slices {
             for place in 0..contenders.len() {
                 let Some(contender) = contenders.get_mut((round + place) % count) else { continue };
-                self.progress.show(&format!("slice {} of {slices}: {}", round + 1, contender.name));
+                self.progress.show(&format!("slice {round} of {slices}: {}", contender.name));
                 let slice = (contender.turn)(&mut self.generator, self.plan.window)?;
-                contender.slices.push(slice);
+                if round > 0 {
+                    contender.slices.push(slice);
+                }
                 if let Some(server) = contender.server {
                     server.forget_log()?;
                 }

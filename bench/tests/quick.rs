@@ -68,7 +68,10 @@ fn every_case_measures_something_and_reports_it_everywhere() {
             let name = row[0].as_str().unwrap();
             assert!(run.document.contains(&format!("| {name} | {} |", row[1].as_str().unwrap())), "{case}: {name}");
         }
-        for measured in section["measured"].as_array().unwrap() {
+        let (measured, samples) = (section["measured"].as_array().unwrap(), section["samples"].as_array().unwrap());
+        assert!(!measured.is_empty() || !samples.is_empty(), "{case} measures nothing");
+        assert!(samples.iter().all(|one| one["values"].as_array().is_some_and(|values| !values.is_empty())), "{case}");
+        for measured in measured {
             for slice in measured["slices"].as_array().unwrap() {
                 for figure in ["requests", "seconds", "cpu_seconds", "p50_ms", "p99_ms"] {
                     assert!(slice[figure].as_f64().is_some_and(|figure| figure > 0.0), "{measured:#}");
@@ -99,12 +102,12 @@ fn a_case_that_does_not_exist_is_named() {
 }
 
 #[test]
-fn a_document_without_a_place_for_a_table_is_left_as_it_is() {
+fn a_document_without_a_place_for_a_table_is_refused_before_anything_is_measured() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.md");
     std::fs::write(&path, "Nothing.\n").unwrap();
     let ended = bench(&["--quick", "guard", "--markdown", path.to_str().unwrap()]);
-    assert!(!ended.status.success());
+    assert!(!ended.status.success() && ended.stdout.is_empty());
     assert!(text(&ended.stderr).contains("the line \"<!-- bench guard -->\" is missing"), "{}", text(&ended.stderr));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "Nothing.\n");
 }

@@ -53,6 +53,7 @@ fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
         notes: Vec::new(),
         chart: None,
         measured,
+        samples: Vec::new(),
     })
 }
 

@@ -89,5 +89,6 @@ fn section(case: &Case, run: &Run, measured: Vec<Measured>) -> Section {
         notes: Vec::new(),
         chart: Some(Chart { title: "CPU for each call, in microseconds", bars: bars.collect() }),
         measured,
+        samples: Vec::new(),
     }
 }

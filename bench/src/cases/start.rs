@@ -1,14 +1,12 @@
 //! How long each server takes until it answers, started again and again on data that is there.
 
-use std::time::Duration;
-
 use bailiwick_core::Algorithm;
 
 use super::Case;
 use crate::error::BenchError;
 use crate::issuer::Issuer;
 use crate::peers::Peer;
-use crate::report::{Section, Table, mebibytes, milliseconds};
+use crate::report::{Samples, Section, Table, figure, mebibytes, milliseconds};
 use crate::run::Run;
 use crate::server::Server;
 use crate::statistics::Estimate;
@@ -21,31 +19,32 @@ pub const CASE: Case = Case { name: "start", title: "From start to ready", run }
 struct Starter<'a> {
     name: &'static str,
     start: Box<dyn Fn() -> Result<Server, BenchError> + 'a>,
-    times: Vec<Duration>,
-    memory: Vec<f64>,
+    ready: Samples,
+    memory: Samples,
 }
 
 impl<'a> Starter<'a> {
     fn new(name: &'static str, start: impl Fn() -> Result<Server, BenchError> + 'a) -> Self {
-        Self { name, start: Box::new(start), times: Vec::new(), memory: Vec::new() }
+        let samples = |what: &str, unit| Samples { name: format!("{name}: {what}"), unit, values: Vec::new() };
+        Self {
+            name,
+            start: Box::new(start),
+            ready: samples("ready after", "ms"),
+            memory: samples("memory then", "MiB"),
+        }
     }
 
     fn take_turn(&mut self) -> Result<(), BenchError> {
         let server = (self.start)()?;
-        self.times.push(server.start);
-        self.memory.push(server.peak_mebibytes()?);
+        self.ready.values.push(server.start.as_secs_f64() * 1e3);
+        self.memory.values.push(server.peak_mebibytes()?);
         Ok(())
     }
 
     fn row(&self) -> Vec<String> {
-        let Estimate { median, low, high } = Estimate::of(self.times.iter().map(|time| time.as_secs_f64() * 1e3));
-        let interval = format!("{}-{}", milliseconds(low).trim_end_matches(" ms"), milliseconds(high));
-        vec![
-            self.name.to_owned(),
-            milliseconds(median),
-            interval,
-            mebibytes(Estimate::of(self.memory.iter().copied()).median),
-        ]
+        let Estimate { median, low, high } = self.ready.estimate();
+        let interval = format!("{}-{}", figure(low), milliseconds(high));
+        vec![self.name.to_owned(), milliseconds(median), interval, mebibytes(self.memory.estimate().median)]
     }
 }
 
@@ -86,5 +85,6 @@ fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
         notes: missing.map(Peer::is_missing).collect(),
         chart: None,
         measured: Vec::new(),
+        samples: starters.into_iter().flat_map(|starter| [starter.ready, starter.memory]).collect(),
     })
 }

@@ -15,6 +15,8 @@ const LONGEST: f64 = 450.0;
 const STEP: f64 = 28.0;
 /// How thick a bar is.
 const THICK: f64 = 18.0;
+/// The room of a figure.
+const FIGURE: f64 = 70.0;
 /// The title of a chart, with the space around it.
 const TITLE: f64 = 56.0;
 
@@ -73,7 +75,9 @@ fn draw_bar(body: &mut String, bar: &Bar, y: f64, scale: f64) {
     let (length, class) = ((bar.value * scale).max(1.0), if bar.is_ours { "ours" } else { "peer" });
     let baseline = y + 14.0;
     let limit = bar.limit.map(|limit| LEFT + limit * scale);
-    let end = (LEFT + length).max(limit.unwrap_or_default()) + 8.0;
+    // The figure stands behind the bar, and behind the mark where that is close.
+    let close = limit.filter(|limit| *limit - LEFT - length < FIGURE);
+    let end = (LEFT + length).max(close.unwrap_or_default()) + 8.0;
     let _ = writeln!(
         body,
         "<text class=\"label\" x=\"{}\" y=\"{baseline:.0}\">{}</text>\

@@ -6,29 +6,52 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{Section, Table};
+use crate::cases::Case;
 use crate::error::{BenchError, system};
 use crate::machine::Machine;
 
-/// Puts the sections into the document, all of them or none.
-pub fn rewrite(path: &Path, sections: &[Section], machine: &Machine) -> Result<(), BenchError> {
-    let name = path.display().to_string();
-    let mut text = std::fs::read_to_string(path).map_err(system(name.clone()))?;
-    for section in sections {
-        text = replaced(&text, section, machine)
-            .ok_or_else(|| BenchError::NoPlace { path: path.to_path_buf(), marker: opening(section) })?;
-    }
-    std::fs::write(path, text).map_err(system(name))
+/// Whether the document has a place for each of the cases: asked before a run, which takes minutes.
+pub fn has_places(path: &Path, cases: &[&Case]) -> Result<(), BenchError> {
+    let text = read(path)?;
+    cases.iter().try_for_each(|case| cut(&text, case.name).map(drop).ok_or_else(|| no_place(path, case.name)))
 }
 
-fn opening(section: &Section) -> String {
-    format!("<!-- bench {} -->", section.case)
+/// Puts the sections into the document, all of them or none.
+pub fn rewrite(path: &Path, sections: &[Section], machine: &Machine) -> Result<(), BenchError> {
+    let mut text = read(path)?;
+    for section in sections {
+        text = replaced(&text, section, machine).ok_or_else(|| no_place(path, section.case))?;
+    }
+    std::fs::write(path, text).map_err(system(path.display().to_string()))
+}
+
+fn read(path: &Path) -> Result<String, BenchError> {
+    std::fs::read_to_string(path).map_err(system(path.display().to_string()))
+}
+
+fn no_place(path: &Path, case: &str) -> BenchError {
+    BenchError::NoPlace { path: path.to_path_buf(), marker: opening(case) }
+}
+
+fn opening(case: &str) -> String {
+    format!("<!-- bench {case} -->")
+}
+
+fn closing(case: &str) -> String {
+    format!("<!-- /bench {case} -->")
+}
+
+/// What stands before and after the place of a case.
+fn cut<'a>(text: &'a str, case: &str) -> Option<(&'a str, &'a str)> {
+    let (before, rest) = text.split_once(&opening(case))?;
+    let (_, after) = rest.split_once(&closing(case))?;
+    Some((before, after))
 }
 
 fn replaced(text: &str, section: &Section, machine: &Machine) -> Option<String> {
-    let (before, rest) = text.split_once(&opening(section))?;
-    let closing = format!("<!-- /bench {} -->", section.case);
-    let (_, after) = rest.split_once(&closing)?;
-    Some(format!("{before}{}\n{}{closing}{after}", opening(section), block(section, machine)))
+    let (before, after) = cut(text, section.case)?;
+    let (opening, closing) = (opening(section.case), closing(section.case));
+    Some(format!("{before}{opening}\n{}{closing}{after}", block(section, machine)))
 }
 
 fn block(section: &Section, machine: &Machine) -> String {
@@ -71,6 +94,7 @@ mod tests {
             notes: Vec::new(),
             chart: None,
             measured: Vec::new(),
+            samples: Vec::new(),
         }
     }
 
