@@ -22,6 +22,8 @@ pub struct Machine {
     pub cores: usize,
     /// The kernel.
     pub kernel: String,
+    /// How many processes wanted a core in the minute before the run: the first load average.
+    pub load: String,
     /// The peers, each with its version and what runs it.
     pub peers: Vec<String>,
 }
@@ -30,33 +32,34 @@ impl Machine {
     /// This one, today.
     pub fn this(peers: &Peers) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let begin = |path: &str, end: char| read(path).split(end).next().unwrap_or_default().trim().to_owned();
         let processors = read("/proc/cpuinfo");
         let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        let versions =
-            Peer::ALL.into_iter().filter_map(|peer| Some(format!("{} {}", peer.name(), peers.version(peer)?)));
         Self {
             day: Timestamp::now().strftime("%Y-%m-%d").to_string(),
             commit: commit(),
             processor: model.map_or("an unknown processor", |(_, model)| model).to_owned(),
             cores: available_parallelism().map_or(1, usize::from),
-            kernel: format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
-            peers: versions.collect(),
+            kernel: format!("Linux {}", begin("/proc/sys/kernel/osrelease", '-')),
+            load: begin("/proc/loadavg", ' '),
+            peers: Peer::ALL.into_iter().filter_map(|peer| peers.version(peer)).collect(),
         }
     }
 
     /// One of which nothing is known.
     #[cfg(test)]
     pub fn unknown() -> Self {
-        let nothing = String::new;
-        Self { day: nothing(), commit: nothing(), processor: nothing(), cores: 1, kernel: nothing(), peers: Vec::new() }
+        let [day, commit, processor, kernel, load] = [const { String::new() }; 5];
+        Self { day, commit, processor, cores: 1, kernel, load, peers: Vec::new() }
     }
 
-    /// All of it in a line.
+    /// All but the peers in a line.
     pub fn sentence(&self) -> String {
-        let Self { day, commit, processor, cores, kernel, peers } = self;
+        let Self { day, commit, processor, cores, kernel, load, .. } = self;
         let commit = if commit.is_empty() { String::new() } else { format!(" at {commit}") };
-        let here = format!("Measured {day}{commit}: {cores} cores of {processor}, {kernel}");
-        format!("{}.", [&[here], peers.as_slice()].concat().join("; "))
+        format!(
+            "Measured {day}{commit} on {cores} cores of {processor}, {kernel}; load average before it began: {load}."
+        )
     }
 }
 

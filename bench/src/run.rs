@@ -41,13 +41,13 @@ pub struct Plan {
 
 impl Plan {
     /// What figures are taken from.
-    pub fn full(slices: usize) -> Self {
+    pub fn full(slices: usize, many_clients: usize) -> Self {
         Self {
             slices,
             window: Duration::from_secs(1),
-            few_clients: 1000,
-            many_clients: 1_000_000,
-            active_clients: 100_000,
+            few_clients: many_clients.min(1000),
+            many_clients,
+            active_clients: (many_clients / 10).max(1),
             connections: &[1, 16, 64, 512],
             new_tokens: 6000,
             is_quick: false,

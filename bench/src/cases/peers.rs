@@ -14,6 +14,7 @@ use crate::tool_servers::{self, ADD_SCOPE, resource};
 pub const CASE: Case = Case { name: "peers", title: "The same tool on the peers", run };
 
 const OURS: &str = "Bailiwick";
+const PEERS: [Peer; 2] = [Peer::FastMcp, Peer::TypeScriptSdk];
 
 /// A server and who calls it.
 struct Contestant {
@@ -57,7 +58,7 @@ fn named(name: &str, is_guarded: bool) -> String {
 }
 
 fn installed(run: &Run) -> Vec<Peer> {
-    [Peer::FastMcp, Peer::TypeScriptSdk].into_iter().filter(|peer| run.peers.version(*peer).is_some()).collect()
+    PEERS.into_iter().filter(|peer| run.peers.version(*peer).is_some()).collect()
 }
 
 fn section(case: &Case, run: &Run, measured: Vec<Measured>) -> Section {
@@ -72,7 +73,6 @@ fn section(case: &Case, run: &Run, measured: Vec<Measured>) -> Section {
         let what = format!("Bailiwick over {}, both guarded", peer.name());
         Target::new(what, Bound::AtLeast(bound), " times", times(peer.name(), true), quick)
     };
-    let missing = [Peer::FastMcp, Peer::TypeScriptSdk].into_iter().filter(|peer| run.peers.version(*peer).is_none());
     let guarded = measured.iter().filter(|one| one.name.ends_with("guarded"));
     let bars = guarded.map(|one| Bar::rate(one, one.name.starts_with(OURS), None)).collect();
     Section {
@@ -85,7 +85,7 @@ fn section(case: &Case, run: &Run, measured: Vec<Measured>) -> Section {
         ),
         table: Table::of(&measured, "ours", behind),
         targets: vec![target(Peer::FastMcp, 25.0), target(Peer::TypeScriptSdk, 20.0)],
-        notes: missing.map(Peer::is_missing).collect(),
+        notes: run.peers.notes(&PEERS),
         chart: Some(Chart { title: "Guarded calls of add for each second of the server's CPU", bars }),
         measured,
         samples: Vec::new(),

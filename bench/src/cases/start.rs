@@ -70,7 +70,6 @@ fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
             starter.take_turn()?;
         }
     }
-    let missing = Peer::ALL.into_iter().filter(|peer| run.peers.version(*peer).is_none());
     Ok(Section {
         case: case.name,
         title: case.title,
@@ -82,7 +81,7 @@ fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
             rows: starters.iter().map(Starter::row).collect(),
         },
         targets: Vec::new(),
-        notes: missing.map(Peer::is_missing).collect(),
+        notes: run.peers.notes(&Peer::ALL),
         chart: None,
         measured: Vec::new(),
         samples: starters.into_iter().flat_map(|starter| [starter.ready, starter.memory]).collect(),

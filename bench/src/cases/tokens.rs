@@ -74,10 +74,10 @@ fn section(case: &Case, run: &Run, measured: Vec<Measured>) -> Section {
     ];
     let peer = find("oidc-provider RS256");
     let times = ours("RS256").zip(peer).map(|(ours, peer)| ours.times(peer));
-    let notes = vec![times.map_or_else(
-        || Peer::OidcProvider.is_missing(),
-        |times| format!("auth-service issues {} times as many RS256 tokens as oidc-provider.", figure(times.median)),
-    )];
+    let ahead = times.map(|times| {
+        format!("auth-service issues {} times as many RS256 tokens as oidc-provider.", figure(times.median))
+    });
+    let notes = ahead.into_iter().chain(run.peers.notes(&[Peer::OidcProvider])).collect();
     let servers = measured.iter().filter(|one| one.peak_mebibytes.is_some());
     // The limits of the fast algorithms are so far off that nothing else would be seen.
     let drawn = |one: &Measured| limit(one).filter(|limit| limit.name.starts_with("RS256"));
