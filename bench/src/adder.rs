@@ -1,0 +1,133 @@
+//! The bench's own MCP server: one tool, `add`, which does next to nothing, so that what is left is
+//! the cost of everything around it. Guarded it is built as every server of ours is; bare it is the
+//! same without the guard.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::routing::get;
+use axum::{Router, http::StatusCode};
+use bailiwick_core::{Issuer, ResourceUri};
+use bailiwick_guard::{Guard, GuardError};
+use bailiwick_mcp_servers::arguments::Flawed;
+use bailiwick_mcp_servers::tool::{Effect, InvalidTool, McpServer, Presentation, ToolError, ToolSet};
+use bailiwick_process::listener::{self, BindError, Limits};
+use bailiwick_process::logs::{self, Filter};
+use bailiwick_process::{metrics, shutdown};
+use clap::Args;
+use hyper_util::service::TowerToHyperService;
+use prometheus_client::registry::Registry;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Serve the bench's own MCP server, with the one tool `add`
+#[derive(Args, Debug)]
+pub struct ServeAdder {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// The URL that tokens are for
+    #[arg(long, value_name = "URL")]
+    resource: ResourceUri,
+    /// Whose tokens are taken; without it the server is bare and takes every call
+    #[arg(long, value_name = "URL")]
+    issuer: Option<Issuer>,
+}
+
+/// Why it does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum AdderError {
+    /// The tool.
+    #[error(transparent)]
+    Tool(#[from] InvalidTool),
+    /// The guard.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// Its name in scopes.
+    #[error(transparent)]
+    Name(#[from] bailiwick_core::identifier::InvalidIdentifier),
+    /// The port.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The operating system.
+    #[error(transparent)]
+    System(#[from] io::Error),
+    /// The log.
+    #[error("logs: {0}")]
+    Logs(String),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Terms {
+    /// The one.
+    a: i32,
+    /// The other.
+    b: i32,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Sum {
+    /// What they come to.
+    sum: i64,
+}
+
+async fn add((): (), given: Result<Terms, Flawed>) -> Result<Sum, ToolError> {
+    let Terms { a, b } = given?;
+    Ok(Sum { sum: i64::from(a) + i64::from(b) })
+}
+
+fn tools() -> Result<ToolSet<()>, InvalidTool> {
+    let presentation =
+        Presentation { name: "add", effect: Effect::Reads, title: "Add", description: "Adds two numbers." };
+    ToolSet::default().with(presentation, add)
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn serve(command: ServeAdder) -> Result<(), AdderError> {
+    let ServeAdder { listen, resource, issuer } = command;
+    let log = Filter::DEFAULT.parse().map_err(|error| AdderError::Logs(format!("{error}")))?;
+    logs::as_json_lines(&log).map_err(|error| AdderError::Logs(error.to_string()))?;
+    let stop = shutdown::requested()?;
+    let listener = listener::bind(listen).await?;
+    let tools = tools()?;
+    let mut registry = Registry::default();
+    let guard = issuer.map(|issuer| {
+        let builder = Guard::builder(resource.clone(), issuer, "add".parse()?).tools(tools.list());
+        Ok::<_, AdderError>(builder.metrics(&mut registry).build()?)
+    });
+    let guard = guard.transpose()?;
+    let server = McpServer::new("add", (), tools);
+    let is_ready = guard.clone();
+    let routes = match guard {
+        Some(guard) => {
+            tokio::spawn(guard.run());
+            guard.protect(move || Ok(server.clone()))
+        }
+        None => bare(&resource, listen, server),
+    };
+    let ready = async move || match &is_ready {
+        Some(guard) if !guard.is_ready() => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    };
+    let metrics_listener = listener::bind(SocketAddr::from((listen.ip(), 0))).await?;
+    tokio::spawn(metrics::serve(metrics_listener, Arc::new(registry), std::future::pending()));
+    let routes = routes.route("/health/ready", get(ready));
+    listener::serve(listener, TowerToHyperService::new(routes), Limits::default(), stop).await;
+    Ok(())
+}
+
+/// What the guard puts its layer around, alone.
+fn bare(resource: &ResourceUri, listen: SocketAddr, server: McpServer) -> Router {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_allowed_hosts([format!("localhost:{}", listen.port())])
+        .enforce_origin_validation();
+    let sessions = Arc::new(NeverSessionManager::default());
+    let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, config);
+    Router::new().route_service(resource.path(), service)
+}
