@@ -116,7 +116,7 @@ pub async fn serve(command: ServeAdder) -> Result<(), AdderError> {
     let metrics_listener = listener::bind(SocketAddr::from((listen.ip(), 0))).await?;
     tokio::spawn(metrics::serve(metrics_listener, Arc::new(registry), std::future::pending()));
     let routes = routes.route("/health/ready", get(ready));
-    listener::serve(listener, TowerToHyperService::new(routes), Limits::default(), stop).await;
+    listener::serve(listener, None, TowerToHyperService::new(routes), Limits::default(), stop).await;
     Ok(())
 }
 
