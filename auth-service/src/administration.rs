@@ -7,6 +7,7 @@ mod import;
 mod keys;
 mod resources;
 mod roles;
+mod users;
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use bailiwick_core::{Algorithm, KeyId, UnixSeconds};
 
 use crate::crypto::master_key::MasterKey;
@@ -49,6 +50,11 @@ impl Custody {
     /// Custody under that master key.
     pub fn new(master_key: MasterKey) -> Self {
         Self { master_key }
+    }
+
+    /// The key under which a refresh token's successor follows from it.
+    pub fn refresh_token_key(&self) -> hmac::Key {
+        self.master_key.derive("refresh-token-successor")
     }
 
     /// The keys, ready to sign.

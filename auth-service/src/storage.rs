@@ -5,13 +5,20 @@
 //! `ON CONFLICT`, `string_agg`); the next engine is a second pair of pools here and a folder of
 //! migrations beside `migrations/auth/sqlite`.
 
+mod authorization_codes;
+mod browsers;
 mod clients;
+mod consents;
+mod grants;
 mod keys;
 mod policy;
+mod refresh_tokens;
 mod resources;
 mod revocations;
 mod roles;
 mod secrets;
+mod sessions;
+mod users;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -25,6 +32,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use clients::ClientSnapshot;
+pub use users::{Inserted, UserWithPassword};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/auth/sqlite");
 
@@ -108,8 +116,7 @@ impl Storage {
 
     /// Reads the state row.
     pub async fn state(&self) -> Result<State, StorageError> {
-        let (feed_position, policy_version, client_version) = sqlx::query_as(STATE).fetch_one(&self.readers).await?;
-        Ok(State { feed_position: position(feed_position)?, policy_version, client_version })
+        state(&self.readers).await
     }
 
     /// Begins a change.
@@ -130,6 +137,11 @@ impl Change<'_> {
         Ok(self.0.commit().await?)
     }
 
+    /// The state as this change sees it: what is issued in it rests on nothing later.
+    pub async fn state(&mut self) -> Result<State, StorageError> {
+        state(&mut *self.0).await
+    }
+
     /// Notes that roles, resources or keys are changing, so that every process reads them anew.
     async fn policy_changes(&mut self) -> Result<(), StorageError> {
         sqlx::query(POLICY_CHANGES).execute(&mut *self.0).await?;
@@ -141,6 +153,11 @@ impl Change<'_> {
         sqlx::query(CLIENTS_CHANGE).execute(&mut *self.0).await?;
         Ok(())
     }
+}
+
+async fn state<'e>(database: impl sqlx::SqliteExecutor<'e>) -> Result<State, StorageError> {
+    let (feed_position, policy_version, client_version) = sqlx::query_as(STATE).fetch_one(database).await?;
+    Ok(State { feed_position: position(feed_position)?, policy_version, client_version })
 }
 
 /// Applies pending migrations. Of two processes that start at once both may find one undone; the

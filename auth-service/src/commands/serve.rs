@@ -18,11 +18,15 @@ use crate::crypto::entropy::SystemEntropy;
 use crate::crypto::pool::HashPool;
 use crate::crypto::verified::VerifiedSecrets;
 use crate::current::CurrentCache;
+use crate::delegation::Ceiling;
 use crate::limits::failures::FailureLimits;
+use crate::limits::sign_ins::SignInLimits;
 use crate::metrics::{Metrics, register_hash_pool};
+use crate::reaping;
 use crate::server;
 use crate::service::Service;
 use crate::settings::Settings;
+use crate::sign_in::SignIn;
 use crate::storage::Storage;
 
 /// How often what waits to be written is written, and what has expired is forgotten.
@@ -76,6 +80,13 @@ async fn build(
     let verified = VerifiedSecrets::new(entropy.as_ref()).map_err(CommandError::other)?;
     Ok(Service {
         administration: Administration::new(storage.clone(), issuer.clone(), entropy.clone(), Arc::clone(&clock)),
+        sign_in: SignIn::new(
+            storage.clone(),
+            Arc::clone(&pool),
+            SignInLimits::new(DefaultClock::default()),
+            entropy.clone(),
+        ),
+        ceiling: Ceiling::new(settings.unregistered_client_scope.clone()),
         authenticator: Authenticator::new(storage.clone(), pool, verified, FailureLimits::new(DefaultClock::default())),
         trusted_proxies: settings.trusted_proxies.clone(),
         algorithm: settings.signing_algorithm,
@@ -111,7 +122,10 @@ async fn tidy(service: &Service) -> Result<(), crate::storage::StorageError> {
     service.authenticator.write_uses().await?;
     let mut change = service.storage.change().await?;
     change.forget_revocations(service.clock.now()).await?;
-    change.commit().await
+    change.commit().await?;
+    let reaped = reaping::reap(&service.storage, service.clock.now()).await?;
+    tracing::debug!(reaped, "what has ended is gone");
+    Ok(())
 }
 
 async fn wait(mut stopped: watch::Receiver<bool>) {
