@@ -438,7 +438,7 @@ mod tests {
     fn what_cannot_be_accepted_is_named() {
         for (metadata, named) in [
             (json!({"client_id": "usr_x"}), "client_id"),
-            (json!({"grant_types": ["password"]}), "grant_types"),
+            (json!({"grant_types": ["password"]}), "password"),
             (json!({"grant_types": []}), "grant_types"),
             (json!({"token_endpoint_auth_method": "none"}), "token_endpoint_auth_method"),
             (json!({"token_endpoint_auth_method": "private_key_jwt"}), "private_key_jwt"),

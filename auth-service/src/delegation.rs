@@ -86,7 +86,7 @@ mod tests {
             (&["Officer"], &["Reader"], "hr:read"),
             (&["Reader"], &["Officer"], "hr:read"),
             (&["Reader"], &["Changer"], ""),
-            (&["Reader", "Changer"], &["Officer"], "hr:change hr:read"),
+            (&["Reader", "Changer"], &["Officer"], "hr:read hr:change"),
             (&["Officer"], &[], ""),
         ] {
             assert_eq!(both(&ceiling, client, user, "hr"), expected, "{client:?} {user:?}");

@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_grant_ends_with_its_token_or_when_its_refresh_token_idles_and_at_its_longest() {
-        let (start, lifetime) = (UnixSeconds(1_000), Duration::from_secs(900));
+        let (start, lifetime) = (UnixSeconds(1_000), Duration::from_mins(15));
         assert_eq!(Grant::end(start, false, lifetime, start), UnixSeconds(1_930));
         assert_eq!(Grant::end(start, true, lifetime, start), start + REFRESH_IDLE);
         let late = start + LONGEST_GRANT - Duration::from_hours(24);

@@ -249,7 +249,7 @@ impl User {
     /// The first member that cannot be accepted.
     pub fn changed(&self, changes: UserChanges, policy: &Policy, now: UnixSeconds) -> Result<Self, InvalidUser> {
         let user = self.clone();
-        let changed = Self {
+        let after = Self {
             username: changes.username.unwrap_or(user.username),
             name: changes.name.unwrap_or(user.name),
             roles: changes.roles.unwrap_or(user.roles),
@@ -258,8 +258,8 @@ impl User {
             updated_at: now,
             ..user
         };
-        changed.check(policy)?;
-        Ok(changed)
+        after.check(policy)?;
+        Ok(after)
     }
 
     /// How the user is addressed.

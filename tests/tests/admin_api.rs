@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A path and method of every collection, each of which must be closed to strangers.
-const PATHS: [(&str, &str); 11] = [
+const PATHS: [(&str, &str); 14] = [
     ("GET", "/clients"),
     ("POST", "/clients"),
     ("GET", "/clients/admin"),
@@ -17,6 +17,9 @@ const PATHS: [(&str, &str); 11] = [
     ("GET", "/roles"),
     ("PUT", "/roles/Manager"),
     ("GET", "/resources"),
+    ("GET", "/users"),
+    ("POST", "/users"),
+    ("DELETE", "/users/usr_nobody"),
     ("GET", "/keys"),
     ("POST", "/keys/rotate"),
 ];

@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn the_owner_elsewhere_is_not_locked_out_by_one_address() {
         let (limits, _) = limits();
-        let _ = taken(&limits, [stranger("ada", 1); 5000]);
+        let _ = taken(&limits, vec![stranger("ada", 1); 5000]);
         assert!(limits.take(stranger("ada", 2)).is_ok());
     }
 

@@ -3,6 +3,7 @@
 //! know it, and a proof of somebody else's session, or for something else, is none.
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderValue;
 
 use crate::crypto::handle::{Handle, Kind};
 use crate::oauth2::form::Form;
@@ -43,7 +44,7 @@ impl Purpose<'_> {
 
     /// Whether the form carries it, and the browser does not say that it comes from another site.
     pub fn is_proven<K: Kind>(self, request: &HttpRequest, form: &Form, handle: &Handle<K>) -> bool {
-        let site = request.headers().get("sec-fetch-site").map(|value| value.as_bytes());
+        let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
         let from_elsewhere = matches!(site, Some(b"cross-site" | b"same-site"));
         !from_elsewhere && form.get("csrf").is_some_and(|proof| handle.proves(&self.text(), proof))
     }
