@@ -15,6 +15,7 @@ pub mod agent;
 pub mod auth;
 pub mod binary;
 pub mod browser;
+pub mod chromium;
 pub mod crm;
 pub mod editor;
 pub mod guarded_server;
