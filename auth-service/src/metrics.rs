@@ -22,6 +22,7 @@ struct Outcome {
 pub struct Metrics {
     token_requests: Family<Outcome, Counter>,
     authentications: Family<Outcome, Counter>,
+    sign_ins: Family<Outcome, Counter>,
 }
 
 impl Metrics {
@@ -34,12 +35,18 @@ impl Metrics {
             "Client authentications by outcome",
             metrics.authentications.clone(),
         );
+        registry.register("bailiwick_sign_ins", "Attempts of people to sign in, by outcome", metrics.sign_ins.clone());
         metrics
     }
 
     /// Counts a token request: `issued`, or the word of the error.
     pub fn token_request(&self, outcome: &'static str) {
         self.token_requests.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts an attempt to sign in.
+    pub fn sign_in(&self, outcome: &'static str) {
+        self.sign_ins.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Counts a client authentication.

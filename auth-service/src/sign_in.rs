@@ -23,8 +23,8 @@ pub struct Presented {
     pub username: String,
     /// As it was typed.
     pub password: Secret,
-    /// The browser's handle.
-    pub browser: BrowserHandle,
+    /// The browser, by the hash of its handle.
+    pub browser: HandleHash,
     /// The session that the browser had; it ends.
     pub session: Option<HandleHash>,
     /// From where.
@@ -80,6 +80,18 @@ pub enum SignInError {
     Internal(String),
 }
 
+impl SignInError {
+    /// The stable word for logs and metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Failed(reason) => reason,
+            Self::TooMany { .. } => "too_many_attempts",
+            Self::Busy { .. } => "busy",
+            Self::Internal(_) => "internal",
+        }
+    }
+}
+
 impl From<StorageError> for SignInError {
     fn from(error: StorageError) -> Self {
         Self::Internal(error.to_string())
@@ -131,7 +143,7 @@ impl SignIn {
             change.end_session(&session).await?;
         }
         change.insert_session(&new_session.hash(), user_id, now).await?;
-        change.remember_browser(Some(&browser.hash()), &new_browser.hash(), user_id, now).await?;
+        change.remember_browser(Some(&browser), &new_browser.hash(), user_id, now).await?;
         change.commit().await?;
         Ok(SignedIn { user: known.user, session: new_session, browser: new_browser })
     }
@@ -172,15 +184,14 @@ impl SignIn {
         &self,
         typed: &str,
         password: Secret,
-        browser: Option<&BrowserHandle>,
+        browser: Option<&HandleHash>,
         address: IpAddr,
         now: UnixSeconds,
     ) -> Result<UserWithPassword, SignInError> {
         // The form is public knowledge; a text of another form is still an attempt.
         let username: Option<Username> = typed.parse().ok();
         let counted = typed.to_ascii_lowercase();
-        let browser = browser.map(BrowserHandle::hash);
-        let known_browser = match (&username, &browser) {
+        let known_browser = match (&username, browser) {
             (Some(username), Some(browser)) if self.storage.knows_browser(browser, username, now).await? => {
                 Some(browser)
             }

@@ -4,7 +4,7 @@
 use std::thread;
 
 use bailiwick_e2e::editor::{REDIRECT_URI, carried};
-use bailiwick_e2e::{Answer, Browser, Editor, World};
+use bailiwick_e2e::{Answer, Browser, Editor, World, http};
 use serde_json::json;
 
 /// The refusal was told to the person, and the browser stays here.
@@ -43,6 +43,14 @@ fn until_client_and_redirect_uri_are_proven_what_is_wrong_is_told_here() {
     }
     let twice = format!("{}&redirect_uri=https%3A%2F%2Fevil.example%2F", editor.url(&[]));
     told_here(&browser.get(&twice));
+    let head = "Host: localhost\r\nConnection: close\r\n\r\n";
+    for path in ["/oauth2/authorize", "/login", "/consent"] {
+        for query in ["client_id=\u{e9}", "client_id=%ff", "client_id=%0d%0aLocation:%20x"] {
+            let request = format!("GET {path}?{query} HTTP/1.1\r\n{head}");
+            let answer = http::send_raw(world.auth.process.port, request.as_bytes());
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{path}?{query}: {answer}");
+        }
+    }
     let long = "x".repeat(9_000);
     told_here(&browser.get(&editor.url(&[("state", Some(&long))])));
 }

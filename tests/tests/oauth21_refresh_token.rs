@@ -80,6 +80,20 @@ fn a_retry_after_a_lost_answer_gets_the_same_successor() {
 }
 
 #[test]
+fn a_retry_finds_the_same_successor_in_another_process() {
+    let world = World::shared();
+    let (_, editor, first) = granted(&world, "elsewhere");
+    let token = first.text("refresh_token");
+    let lost = editor.refresh(&token, &[]).expect(200);
+    let replica = world.auth.replica();
+    let url = format!("http://127.0.0.1:{}/oauth2/token", replica.port);
+    let form = [("grant_type", "refresh_token"), ("client_id", &editor.client_id), ("refresh_token", &token)];
+    let again = bailiwick_e2e::http::send(world.auth.http.post(url).form(&form)).expect(200);
+    assert_eq!(lost.text("refresh_token"), again.text("refresh_token"));
+    let _ = editor.refresh(&again.text("refresh_token"), &[]).expect(200);
+}
+
+#[test]
 fn two_at_once_get_the_same_successor() {
     let world = World::shared();
     let (_, editor, first) = granted(&world, "race");

@@ -3,7 +3,7 @@
 
 use bailiwick_e2e::browser::unescaped;
 use bailiwick_e2e::editor::carried;
-use bailiwick_e2e::{Answer, Browser, Form, Person, World};
+use bailiwick_e2e::{Answer, AuthService, Browser, Form, Person, Service, World, binary};
 use serde_json::json;
 
 fn url(world: &World, path: &str) -> String {
@@ -89,6 +89,39 @@ fn cookies_are_for_this_service_and_no_script() {
         }
         assert!(!cookie.contains("Domain"), "{cookie}");
     }
+}
+
+#[test]
+fn where_tls_is_on_cookies_are_bound_to_the_host_and_sent_over_tls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let issuer = ["--issuer", "https://id.example", "--tls-terminated"];
+    let service = Service::start("auth-service", |port| {
+        let mut command = AuthService::command_line(folder.path(), &["serve"]);
+        command.args(["--listen", &format!("127.0.0.1:{port}")]).args(issuer);
+        command
+    });
+    let arguments = ["user", "create", "--username", "ada", "--password-file", "-"];
+    let mut command = AuthService::command_line(folder.path(), &arguments);
+    let _ = binary::run_with_input(&mut command, "the password of ada").well();
+    let browser = Browser::new();
+    let here = |path: &str| format!("http://127.0.0.1:{}{path}", service.port);
+    let page = browser.get(&here("/login")).expect(200);
+    let form = Form::to(&page, "/login").with("username", "ada").with("password", "the password of ada");
+    assert_eq!(form.action, "https://id.example/login");
+    let answer = browser.post(&here("/login"), &form.fields).expect(303);
+    let cookies: Vec<&str> = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(cookies.len(), 2, "{cookies:?}");
+    for cookie in cookies {
+        assert!(
+            cookie.starts_with("__Host-bailiwick_") && cookie.contains("Secure") && cookie.contains("Path=/"),
+            "{cookie}"
+        );
+        assert!(!cookie.contains("Domain"), "{cookie}");
+    }
+    assert!(browser.get(&here("/account")).expect(200).body.contains("My agents"));
+    let plain = Browser::new();
+    plain.set_cookie("bailiwick_session", &browser.cookie("__Host-bailiwick_session"));
+    let _ = plain.get(&here("/account")).expect(303);
 }
 
 #[test]

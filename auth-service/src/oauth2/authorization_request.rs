@@ -96,8 +96,9 @@ impl AuthorizationRequest {
     pub async fn read(request: &HttpRequest, service: &Service) -> Result<Self, Refusal> {
         let query = request.query_string();
         let malformed = |text: String| Refusal::Here(LocalRefusal::Malformed(text));
-        if query.len() > LONGEST_QUERY {
-            return Err(malformed(format!("the request has more than {LONGEST_QUERY} bytes")));
+        // It is sent on as it is, in a header.
+        if query.len() > LONGEST_QUERY || !query.is_ascii() {
+            return Err(malformed(format!("the request has more than {LONGEST_QUERY} bytes, or others than ASCII")));
         }
         let form = Form::parse(query.as_bytes()).map_err(|error| malformed(error.to_string()))?;
         let client = proven_client(&form, service).await.map_err(Refusal::Here)?;

@@ -86,10 +86,11 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
         password,
         session: cookies::session(&request, &service.issuer).map(|session| session.hash()),
         address: service.address_of(&request),
-        browser,
+        browser: browser.hash(),
     };
-    let browser = cookies::browser(&request, &service.issuer);
-    match service.sign_in.sign_in(presented, service.clock.now()).await {
+    let outcome = service.sign_in.sign_in(presented, service.clock.now()).await;
+    service.metrics.sign_in(outcome.as_ref().map_or_else(SignInError::reason, |_| "succeeded"));
+    match outcome {
         Ok(signed_in) => {
             tracing::info!(sub = %signed_in.user.user_id, "signed in");
             let mut answer = see_other(&onward(&request, &service));
@@ -99,7 +100,6 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
             answer
         }
         Err(error) => {
-            let Some(browser) = browser else { return ErrorPage::forged(again).answer(&service) };
             let form = LoginForm { asked: asked.as_ref(), browser: &browser, username: &username };
             failed(&error, &form, &request, &service)
         }
@@ -107,7 +107,7 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
 }
 
 fn failed(error: &SignInError, form: &LoginForm<'_>, request: &HttpRequest, service: &Service) -> HttpResponse {
-    tracing::info!(reason = %error, "not signed in");
+    tracing::info!(reason = error.reason(), "not signed in");
     let (status, problem, retry_after) = match error {
         SignInError::Failed(_) => (StatusCode::BAD_REQUEST, ENGLISH.login_failed.to_owned(), None),
         SignInError::TooMany { retry_after } => {

@@ -118,7 +118,7 @@ pub static ENGLISH: Texts = Texts {
     signed_in_as: "Signed in as",
 
     account_title: "My agents",
-    account_sentence: "Signed in as {user}. These clients act for you.",
+    account_sentence: "Signed in as {user}. Clients act for you that you allowed to; end that here.",
     agents_heading: "Who acts for me",
     no_agents: "Nobody acts for you.",
     changes_tag: "changes things",
