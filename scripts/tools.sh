@@ -3,7 +3,7 @@
 
 # require TOOL...: ends the script where one of them is missing.
 require() {
-  local tool missing=() packages=() rust=0
+  local tool missing=() packages=() rust=0 as_root=0
   for tool in "$@"; do
     has "$tool" && continue
     missing+=("$tool")
@@ -13,6 +13,10 @@ require() {
       cc) packages+=(build-essential) ;;
       chromedriver) packages+=(chromium-driver) ;;
       python3 | python3-venv) packages+=(python3 python3-venv) ;;
+      ip) packages+=(iproute2) ;;
+      strip) packages+=(binutils) ;;
+      update-ca-certificates) packages+=(ca-certificates) ;;
+      root) as_root=1 ;;
       *) packages+=("$tool") ;;
     esac
   done
@@ -20,6 +24,7 @@ require() {
   local how=()
   [ $rust -eq 1 ] && how+=("install Rust $(rust_version) or newer with rustup (components rustfmt and clippy)")
   [ ${#packages[@]} -gt 0 ] && how+=("sudo apt-get install $(printf '%s\n' "${packages[@]}" | sort -u | paste -sd ' ' -)")
+  [ $as_root -eq 1 ] && how+=("run it as root: tests/tests/guide_deploy boots hosts in namespaces")
   local lacking steps
   lacking=$(printf ', %s' "${missing[@]}")
   steps=$(printf '; %s' "${how[@]}")
@@ -38,6 +43,8 @@ has() {
     rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
     clippy) cargo clippy --version >/dev/null 2>&1 ;;
     python3) python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
+    systemd) test -x /lib/systemd/systemd ;;
+    root) [ "$(id -u)" -eq 0 ] ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac

@@ -7,23 +7,23 @@ pub mod json;
 pub mod keys;
 pub mod listing;
 pub mod resources;
+pub mod revocations;
 pub mod roles;
 pub mod secrets;
 pub mod users;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header};
+use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
-use bailiwick_core::{InvalidToken, Scope, What};
+use bailiwick_core::What;
 
-use crate::policy::ADMIN_PATH;
+use crate::bearer;
 use crate::service::Service;
-use crate::tokens::ExamineError;
 use error::AdminError;
 
-/// The routes below [`ADMIN_PATH`].
+/// The routes below [`crate::policy::ADMIN_PATH`].
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/clients").route(web::post().to(clients::create)).route(web::get().to(clients::list)))
@@ -57,7 +57,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::delete().to(users::delete)),
         )
         .service(web::resource("/keys").route(web::get().to(keys::list)))
-        .service(web::resource("/keys/rotate").route(web::post().to(keys::rotate)));
+        .service(web::resource("/keys/rotate").route(web::post().to(keys::rotate)))
+        .service(web::resource("/revocations").route(web::post().to(revocations::create)));
 }
 
 /// Lets a request in whose token is for the admin API and has the scope of its method: `admin:read`
@@ -69,47 +70,10 @@ pub async fn authorize(
     let what = if matches!(*request.method(), Method::GET | Method::HEAD) { What::Read } else { What::Write };
     let service =
         request.app_data::<web::Data<Service>>().cloned().ok_or_else(|| AdminError::internal("no service"))?;
-    let administrator = check(&request, &service, what).await?;
+    let administrator =
+        bearer::authorize(&service, request.headers(), "admin", what).await.map_err(AdminError::from)?;
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let response = next.call(request).await?;
-    tracing::info!(client_id = administrator, %method, path, status = response.status().as_u16(), "administration");
+    tracing::info!(client_id = %administrator.client_id, %method, path, status = response.status().as_u16(), "administration");
     Ok(response)
-}
-
-/// The checks, in the order in which RFC 6750 section 3 names their errors. The answer is the client.
-async fn check(request: &ServiceRequest, service: &Service, what: What) -> Result<String, AdminError> {
-    let token = bearer_token(request)?;
-    let claims = service.examine(token).await.map_err(|error| match error {
-        ExamineError::Invalid(invalid) => AdminError::InvalidToken(invalid),
-        other => AdminError::Internal(other.to_string()),
-    })?;
-    if claims.aud.as_str() != service.issuer.endpoint(ADMIN_PATH) {
-        return Err(AdminError::InvalidToken(InvalidToken::Audience));
-    }
-    let current = service.current.now().await.map_err(|error| AdminError::Internal(error.to_string()))?;
-    let admin = current.policy.resource("admin").ok_or_else(|| AdminError::internal("no admin resource"))?;
-    let needed = Scope::new(admin.name().clone(), what);
-    if claims.scope.implies(&needed, &admin.tools) {
-        Ok(claims.client_id.to_string())
-    } else {
-        Err(AdminError::InsufficientScope(needed))
-    }
-}
-
-fn bearer_token(request: &ServiceRequest) -> Result<&str, AdminError> {
-    let malformed = || AdminError::InvalidRequest("the Authorization header is malformed".to_owned());
-    let mut headers = request.headers().get_all(header::AUTHORIZATION);
-    let Some(header) = headers.next() else { return Err(AdminError::NoToken) };
-    if headers.next().is_some() {
-        return Err(AdminError::InvalidRequest("there is more than one Authorization header".to_owned()));
-    }
-    let header = header.to_str().map_err(|_| malformed())?;
-    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(AdminError::NoToken);
-    }
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(malformed());
-    }
-    Ok(token)
 }

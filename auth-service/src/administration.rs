@@ -6,6 +6,7 @@ mod configuration;
 mod import;
 mod keys;
 mod resources;
+mod revocations;
 mod roles;
 mod users;
 

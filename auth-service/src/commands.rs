@@ -11,6 +11,7 @@ pub mod key;
 pub mod migrate;
 pub mod output;
 pub mod resource;
+pub mod revocation;
 pub mod role;
 pub mod serve;
 pub mod user;
@@ -67,6 +68,9 @@ pub enum Command {
     /// Signing keys
     #[command(subcommand)]
     Keys(key::KeyCommand),
+    /// Revocations: tokens taken back before they expire
+    #[command(subcommand)]
+    Revocation(revocation::RevocationCommand),
 }
 
 /// Why a command failed.

@@ -5,6 +5,7 @@ mod admin;
 mod administration;
 mod authentication;
 mod authorization_codes;
+mod bearer;
 mod clients;
 mod commands;
 mod configuration;
@@ -13,6 +14,7 @@ mod current;
 mod custody;
 mod delegation;
 mod directory;
+mod feed;
 mod grants;
 mod health;
 mod keys;
@@ -26,6 +28,7 @@ mod reaping;
 mod redirect_uris;
 mod refresh_tokens;
 mod resources;
+mod revocations;
 mod roles;
 mod secrets;
 mod server;
@@ -81,6 +84,7 @@ fn run(loaded: Loaded<CommandLine>) -> Result<(), CommandError> {
             Command::Apply(command) => commands::apply::run(&settings, command).await,
             Command::Export(command) => commands::export::run(&settings, command).await,
             Command::Keys(command) => commands::key::run(&settings, master_key, command).await,
+            Command::Revocation(command) => commands::revocation::run(&settings, command).await,
         }
     })
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
+use bailiwick_core::SubjectKind;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -11,10 +13,21 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::crypto::pool::HashPool;
+use crate::feed::Feed;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
 }
 
 /// The counters.
@@ -23,6 +36,7 @@ pub struct Metrics {
     token_requests: Family<Outcome, Counter>,
     authentications: Family<Outcome, Counter>,
     sign_ins: Family<Outcome, Counter>,
+    feed_answers: Family<Status, Counter>,
 }
 
 impl Metrics {
@@ -36,6 +50,15 @@ impl Metrics {
             metrics.authentications.clone(),
         );
         registry.register("bailiwick_sign_ins", "Attempts of people to sign in, by outcome", metrics.sign_ins.clone());
+        registry.register(
+            "bailiwick_feed_answers",
+            "Answers of the revocation feed by status",
+            metrics.feed_answers.clone(),
+        );
+        for status in [StatusCode::OK, StatusCode::UNAUTHORIZED, StatusCode::GONE, StatusCode::SERVICE_UNAVAILABLE] {
+            // There from the start, so that a rate can be taken of the first one.
+            drop(metrics.feed_answers.get_or_create(&Status { status: status.as_u16() }));
+        }
         metrics
     }
 
@@ -52,6 +75,50 @@ impl Metrics {
     /// Counts a client authentication.
     pub fn authentication(&self, outcome: &'static str) {
         self.authentications.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts an answer of the revocation feed.
+    pub fn feed_answer(&self, status: StatusCode) {
+        self.feed_answers.get_or_create(&Status { status: status.as_u16() }).inc();
+    }
+}
+
+/// The feed's figures, read when somebody asks.
+struct FeedCollector(Arc<Feed>);
+
+impl std::fmt::Debug for FeedCollector {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("FeedCollector")
+    }
+}
+
+/// Shows the figures of the revocation feed in `registry`.
+pub fn register_feed(registry: &mut Registry, feed: Arc<Feed>) {
+    registry.register_collector(Box::new(FeedCollector(feed)));
+}
+
+impl Collector for FeedCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let figures = [
+            ("bailiwick_feed_position", "The latest position of the revocation feed", self.0.position()),
+            ("bailiwick_feed_waiting", "Readers that wait for a revocation", self.0.waiting() as u64),
+        ];
+        for (name, help, value) in figures {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let appended = ConstCounter::new(0_u64);
+        let mut counters = encoder.encode_descriptor(
+            "bailiwick_revocations",
+            "Revocations that this process appended, by kind",
+            None,
+            appended.metric_type(),
+        )?;
+        for (kind, count) in self.0.storage().appended_revocations() {
+            let kind = Kind { kind: SubjectKind::as_str(kind) };
+            ConstCounter::new(count).encode(counters.encode_family(&kind)?)?;
+        }
+        Ok(())
     }
 }
 

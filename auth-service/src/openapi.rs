@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ClientCredentials, Flow, HttpAuthScheme, HttpBui
 use utoipa::{Modify, OpenApi};
 
 use crate::service::Service;
-use crate::{admin, health, oauth2};
+use crate::{admin, feed, health, oauth2};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -42,6 +42,8 @@ use crate::{admin, health, oauth2};
         admin::users::delete,
         admin::keys::list,
         admin::keys::rotate,
+        admin::revocations::create,
+        feed::endpoint::read,
         health::live,
         health::ready,
         openapi,
@@ -56,7 +58,11 @@ impl Modify for Security {
         let components = document.components.get_or_insert_default();
         let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).build();
         components.add_security_scheme("client", SecurityScheme::Http(basic));
-        let scopes = Scopes::from_iter([("admin:read", "Look at everything"), ("admin:write", "Change everything")]);
+        let scopes = Scopes::from_iter([
+            ("admin:read", "Look at everything"),
+            ("admin:write", "Change everything"),
+            ("feed:read", "Read the revocation feed"),
+        ]);
         let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth2/token", scopes));
         components.add_security_scheme("token", SecurityScheme::OAuth2(OAuth2::new([flow])));
     }

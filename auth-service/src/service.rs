@@ -14,6 +14,7 @@ use crate::crypto::entropy::Entropy;
 use crate::current::CurrentCache;
 use crate::custody::Custody;
 use crate::delegation::Ceiling;
+use crate::feed::Feed;
 use crate::keys::KeyRing;
 use crate::limits::address::{TrustedProxies, caller_address};
 use crate::metrics::Metrics;
@@ -47,6 +48,8 @@ pub struct Service {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// The revocation feed.
+    pub feed: Arc<Feed>,
     /// What is counted.
     pub metrics: Metrics,
 }

@@ -4,11 +4,13 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use bailiwick_core::{Algorithm, Issuer, ScopeSet};
 use bailiwick_process::logs::Filter;
-use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl};
+use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl, TlsEnd};
 use bailiwick_process::settings::Names;
+use bailiwick_process::tls::{Files, Tls, TlsError};
 use clap::Args;
 
 use crate::limits::address::TrustedProxies;
@@ -49,6 +51,12 @@ pub struct Settings {
     /// What tokens are signed with: RS256, ES256 or EdDSA
     #[arg(long, env = "AUTH_SIGNING_ALGORITHM", global = true, value_name = "NAME", default_value = "RS256")]
     pub signing_algorithm: Algorithm,
+    /// The certificate to speak TLS with and those that lead to its root, PEM; read again when renewed
+    #[arg(long, env = "AUTH_TLS_CERT", global = true, value_name = "PATH")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, env = "AUTH_TLS_KEY", global = true, value_name = "PATH")]
+    pub tls_key: Option<PathBuf>,
     /// TLS ends in front of this process
     #[arg(
         long, env = "AUTH_TLS_TERMINATED", global = true, value_name = "BOOL", default_value = "false",
@@ -75,6 +83,9 @@ pub enum InvalidSettings {
     /// Tokens would cross a network in clear.
     #[error(transparent)]
     PlainHttp(#[from] PlainHttpRefused),
+    /// There is no certificate to speak TLS with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The database URL is not one.
     #[error(transparent)]
     Database(#[from] StorageError),
@@ -91,12 +102,28 @@ impl Settings {
             is_plain_http: self.issuer.is_plain_http(),
             is_loopback: self.issuer.is_loopback(),
         };
-        plain_http::may_start(issuer, self.listen, self.tls_terminated, "AUTH_TLS_TERMINATED")?;
+        let tls = match (self.tls_terminated, self.tls_files()?) {
+            (true, _) => TlsEnd::InFront,
+            (false, Some(_)) => TlsEnd::Here,
+            (false, None) => TlsEnd::Nowhere,
+        };
+        plain_http::may_start(issuer, self.listen, tls, NAMES.prefix)?;
         self.master_key_path()?;
         if self.hash_threads.is_some_and(|threads| threads.get() > MOST_HASH_THREADS) {
             return Err(InvalidSettings::HashThreads);
         }
         Ok(())
+    }
+
+    /// TLS for the listener, where it is spoken here.
+    pub fn tls(&self, now: SystemTime) -> Result<Option<Tls>, TlsError> {
+        // Behind a proxy, clients see the proxy's certificate: only the proxy sees this one.
+        let host = (!self.tls_terminated).then(|| self.issuer.host());
+        self.tls_files()?.map(|files| Tls::load(files, host, now)).transpose()
+    }
+
+    fn tls_files(&self) -> Result<Option<Files>, TlsError> {
+        Files::of_settings(NAMES.prefix, self.tls_cert.clone(), self.tls_key.clone())
     }
 
     /// How many threads hash.

@@ -9,6 +9,7 @@ mod authorization_codes;
 mod browsers;
 mod clients;
 mod consents;
+mod feed;
 mod grants;
 mod keys;
 mod policy;
@@ -24,14 +25,17 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bailiwick_core::UnixSeconds;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
+use crate::crypto::entropy::{Entropy, SystemEntropy};
 pub use clients::ClientSnapshot;
+use feed::{FeedChange, FeedKnowledge};
 pub use users::{Inserted, UserWithPassword};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/auth/sqlite");
@@ -63,6 +67,9 @@ pub enum StorageError {
     /// The database refused or cannot be reached.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The feed's positions cannot leap.
+    #[error("the operating system gives no random bytes")]
+    NoEntropy,
     /// A row holds what this program never wrote.
     #[error("the database holds an unreadable {0}")]
     Unreadable(&'static str),
@@ -73,6 +80,7 @@ pub enum StorageError {
 pub struct Storage {
     readers: SqlitePool,
     writer: SqlitePool,
+    feed: Arc<FeedKnowledge>,
 }
 
 /// The row that tells whether anything read before is still true.
@@ -92,12 +100,18 @@ const CLIENTS_CHANGE: &str = "UPDATE state SET client_version = client_version +
 
 /// A write transaction. It holds the write lock from its beginning: what it reads stays true until
 /// it commits. Dropped without [`Change::commit`], it leaves no trace.
-pub struct Change<'a>(Transaction<'a, Sqlite>);
+pub struct Change<'a>(Transaction<'a, Sqlite>, FeedChange);
 
 impl Storage {
     /// Opens the database at `sqlite://PATH`, makes file (mode 0600) and folder where they are
     /// missing, and applies pending migrations.
     pub async fn open(url: &str) -> Result<Self, StorageError> {
+        Self::open_with(url, &SystemEntropy).await
+    }
+
+    /// As [`Storage::open`], with randomness from elsewhere.
+    async fn open_with(url: &str, entropy: &dyn Entropy) -> Result<Self, StorageError> {
+        let feed = Arc::new(FeedKnowledge::new(entropy)?);
         let path = database_path(url)?;
         create_privately(&path).map_err(|cause| StorageError::Create { path: path.clone(), cause })?;
         let options = SqliteConnectOptions::new()
@@ -108,10 +122,16 @@ impl Storage {
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true);
         let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let writer = pool()
+            .max_connections(1)
+            // Where a write fails, as on a full disk, SQLite ends the transaction by itself. sqlx does
+            // not notice and would begin none on this connection ever again, so it is replaced.
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options.clone())
+            .await?;
         migrate(&writer).await?;
         let readers = pool().max_connections(READERS).connect_lazy_with(options.read_only(true));
-        Ok(Self { readers, writer })
+        Ok(Self { readers, writer, feed })
     }
 
     /// Reads the state row.
@@ -121,7 +141,7 @@ impl Storage {
 
     /// Begins a change.
     pub async fn change(&self) -> Result<Change<'static>, StorageError> {
-        Ok(Change(self.writer.begin_with("BEGIN IMMEDIATE").await?))
+        Ok(Change(self.writer.begin_with("BEGIN IMMEDIATE").await?, FeedChange::new(&self.feed)))
     }
 
     /// Closes all connections; the write-ahead log is folded into the file.
@@ -134,7 +154,10 @@ impl Storage {
 impl Change<'_> {
     /// Makes everything that was done in this change true at once.
     pub async fn commit(self) -> Result<(), StorageError> {
-        Ok(self.0.commit().await?)
+        let Self(transaction, feed) = self;
+        transaction.commit().await?;
+        feed.committed();
+        Ok(())
     }
 
     /// The state as this change sees it: what is issued in it rests on nothing later.

@@ -153,6 +153,12 @@ impl Issuer {
         format!("{}/.well-known/{name}{}", &self.0[..path], &self.0[path..])
     }
 
+    /// The host: a name or an address.
+    #[must_use]
+    pub fn host(&self) -> String {
+        host(&self.0)
+    }
+
     /// Whether the issuer is an `http` URL, which only a loopback host may be.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
@@ -223,6 +229,12 @@ impl ResourceUri {
         origin.find("://").map_or(origin, |at| &origin[at + 3..])
     }
 
+    /// The host: a name or an address.
+    #[must_use]
+    pub fn host(&self) -> String {
+        host(&self.0)
+    }
+
     /// Whether the host is a loopback address or `localhost`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -258,6 +270,13 @@ fn web_url(text: &str) -> Option<Url> {
     let web = matches!(url.scheme(), "http" | "https") && url.has_host();
     let plain = url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
     (web && plain).then_some(url)
+}
+
+/// The host of a URL that was parsed before, an IPv6 address without its brackets.
+fn host(url: &str) -> String {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    host.trim_matches(['[', ']']).to_owned()
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -346,6 +365,8 @@ mod tests {
         );
         let bare: ResourceUri = "https://api.example".parse()?;
         assert_eq!((bare.path(), bare.authority()), ("/", "api.example"));
+        assert_eq!((resource.host(), bare.host()), ("api.example".to_owned(), "api.example".to_owned()));
+        assert_eq!("https://[::1]:8443/mcp".parse::<ResourceUri>()?.host(), "::1");
         Ok(())
     }
 }

@@ -1,10 +1,13 @@
 //! Revocations: what is taken back, and which tokens that refuses. Owns the one comparison that
 //! makes revocation independent of clocks; the feed that carries events is the service's.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
-use crate::identifier::KeyId;
+use crate::identifier::{InvalidIdentifier, KeyId};
 use crate::time::UnixSeconds;
 
 /// What kind of thing a revocation names.
@@ -28,6 +31,10 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 7] =
+        [Self::Token, Self::Grant, Self::Client, Self::User, Self::Role, Self::Resource, Self::Key];
+
     /// Its word in the feed and in storage.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -40,6 +47,21 @@ impl SubjectKind {
             Self::Resource => "resource",
             Self::Key => "key",
         }
+    }
+}
+
+impl fmt::Display for SubjectKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for SubjectKind {
+    type Err = InvalidIdentifier;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or(InvalidIdentifier("the kind of a subject is token, grant, client, user, role, resource or key"))
     }
 }
 
@@ -96,5 +118,22 @@ impl Revocation {
     #[must_use]
     pub fn refuses(&self, rev: Option<u64>) -> bool {
         self.subject.kind == SubjectKind::Key || rev.is_none_or(|rev| rev < self.seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_from_the_word_that_it_is_written_as() -> Result<(), InvalidIdentifier> {
+        for kind in SubjectKind::ALL {
+            assert_eq!(kind.as_str().parse::<SubjectKind>()?, kind);
+            assert_eq!(serde_json::json!(kind), kind.as_str());
+        }
+        for wrong in ["", "Client", "clients", "session"] {
+            assert!(wrong.parse::<SubjectKind>().is_err(), "{wrong:?}");
+        }
+        Ok(())
     }
 }

@@ -52,12 +52,13 @@ impl Challenges {
     }
 }
 
-/// The scope that a caller without an accepted token is asked for: that of the tool which the
-/// headers name, else `read`. The headers choose words here and nothing else; decisions rest on the
-/// body, which is not read for a caller who is unknown.
+/// The scope that a caller without an accepted token is asked for: that of the tool which `Mcp-Name`
+/// names, else `read`. With `Mcp-Method` it has to be that of a call: `Mcp-Name` names prompts as well.
+/// The headers choose words here and nothing else; decisions rest on the body, which is not read for
+/// a caller who is unknown.
 pub(crate) fn hinted_scope(headers: &HeaderMap, tools: &Tools, read: &Scope) -> Scope {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let called = text("mcp-name").filter(|_| text("mcp-method") == Some(method::CALL));
+    let called = text("mcp-name").filter(|_| text("mcp-method").is_none_or(|method| method == method::CALL));
     let nothing = ScopeSet::default();
     match called.map(|name| decide(&nothing, tools, name)) {
         Some(Decision::Deny { needed }) => needed,

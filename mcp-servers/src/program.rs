@@ -2,6 +2,7 @@
 //! a server says what it is by [`Program`].
 
 use std::io::{self, Write};
+use std::net;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,8 +10,8 @@ use std::time::SystemTime;
 use bailiwick_core::{Clock, ServerName, UnixSeconds};
 use bailiwick_guard::{Guard, GuardError};
 use bailiwick_process::listener::{self, BindError, Limits};
-use bailiwick_process::plain_http::PlainHttpRefused;
 use bailiwick_process::settings::{self, Loaded, Sources};
+use bailiwick_process::tls::Tls;
 use bailiwick_process::{logs, metrics, shutdown};
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::registry::Registry;
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::database::{Database, DatabaseError};
 use crate::health;
-use crate::settings::{Arguments, NAMES, ServerCommand, Settings, command};
+use crate::settings::{Arguments, NAMES, ServerCommand, Settings, TransportError, command};
 use crate::tool::{InvalidTool, McpServer, ToolSet};
 
 /// What one server is, beside what all are.
@@ -78,7 +79,7 @@ pub enum SampleDataError {
 #[derive(Debug, thiserror::Error)]
 enum ProgramError {
     #[error(transparent)]
-    PlainHttp(#[from] PlainHttpRefused),
+    Transport(#[from] TransportError),
     #[error(transparent)]
     Guard(#[from] GuardError),
     #[error("the server's name in scopes: {0}")]
@@ -101,7 +102,7 @@ impl ProgramError {
     /// 2 where the settings are to blame, else 1.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::PlainHttp(_) | Self::Guard(_) => 2.into(),
+            Self::Transport(_) | Self::Guard(_) => 2.into(),
             _ => ExitCode::FAILURE,
         }
     }
@@ -141,14 +142,19 @@ fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> 
     match command {
         Some(ServerCommand::Manifest) => print(&manifest(&guard)),
         Some(ServerCommand::CheckConfig) => {
-            settings.may_speak_plain_http()?;
+            if let Some(tls) = settings.tls(SystemTime::now())? {
+                print(&format!("the TLS certificate is valid until {}", tls.renewal.valid_until()))?;
+            }
             print("the settings are valid")
         }
         None => {
-            settings.may_speak_plain_http()?;
+            let tls = settings.tls(SystemTime::now())?;
+            let handed_over = listener::handed_over(settings.listen)?;
             Runtime::new()?.block_on(async {
                 let stop = shutdown::requested()?;
-                let started = Starting::<P> { settings, clock, tools, registry, guard }.start(sample_data).await?;
+                let started = Starting::<P> { settings, tls, handed_over, clock, tools, registry, guard }
+                    .start(sample_data)
+                    .await?;
                 started.serve(stop).await;
                 Ok(())
             })
@@ -187,6 +193,8 @@ fn print(text: &str) -> Result<(), ProgramError> {
 /// A server that has all it needs but the world outside.
 struct Starting<P> {
     settings: Settings,
+    tls: Option<Tls>,
+    handed_over: Option<net::TcpListener>,
     clock: Arc<dyn Clock>,
     tools: ToolSet<P>,
     registry: Registry,
@@ -196,6 +204,7 @@ struct Starting<P> {
 /// A server that has its ports and its data.
 struct Started {
     listener: TcpListener,
+    tls: Option<Tls>,
     metrics: Option<TcpListener>,
     registry: Registry,
     guard: Guard,
@@ -206,8 +215,11 @@ struct Started {
 impl<P: Program> Starting<P> {
     /// Takes the ports first: a second process on the same data ends here, before it touches them.
     async fn start(self, sample_data: bool) -> Result<Started, ProgramError> {
-        let Self { settings, clock, tools, registry, guard } = self;
-        let listener = listener::bind(settings.listen).await?;
+        let Self { settings, tls, handed_over, clock, tools, mut registry, guard } = self;
+        let listener = match handed_over {
+            Some(listener) => TcpListener::from_std(listener)?,
+            None => listener::bind(settings.listen).await?,
+        };
         let metrics = match settings.metrics_listen {
             Some(address) => Some(listener::bind(address).await?),
             None => None,
@@ -225,28 +237,36 @@ impl<P: Program> Starting<P> {
             name = P::BINARY,
             version = env!("CARGO_PKG_VERSION"),
             listen = %listener.local_addr()?,
+            tls = tls.is_some(),
             resource = %settings.resource,
             issuer = %settings.issuer,
             database = %settings.database_url,
             revocation = Guard::NO_REVOCATION_FEED,
             "serving"
         );
+        if let Some(tls) = &tls {
+            tls.renewal.register(&mut registry);
+        }
         let server = McpServer::new(P::MCP_NAME, P::new(database.clone(), clock), tools);
-        Ok(Started { listener, metrics, registry, guard, database, server })
+        Ok(Started { listener, tls, metrics, registry, guard, database, server })
     }
 }
 
 impl Started {
     /// Serves until `stop` ends, then lets the requests in hand end.
     async fn serve(self, stop: impl Future<Output = ()>) {
-        let Self { listener, metrics, registry, guard, database, server } = self;
+        let Self { listener, tls, metrics, registry, guard, database, server } = self;
         let routes = health::routes(guard.clone(), database.clone()).merge(guard.protect(move || Ok(server.clone())));
         let mut beside = JoinSet::new();
         beside.spawn(guard.run());
         if let Some(metrics) = metrics {
             beside.spawn(metrics::serve(metrics, Arc::new(registry), std::future::pending()));
         }
-        listener::serve(listener, TowerToHyperService::new(routes), Limits::default(), stop).await;
+        let tls = tls.map(|Tls { config, renewal }| {
+            beside.spawn(renewal.run(SystemTime::now));
+            config
+        });
+        listener::serve(listener, tls, TowerToHyperService::new(routes), Limits::default(), stop).await;
         beside.shutdown().await;
         database.close().await;
         tracing::info!("stopped");

@@ -2,11 +2,14 @@
 //! defaults; how settings are layered is `bailiwick_process`'s.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
 use bailiwick_core::{Issuer, ResourceUri};
 use bailiwick_process::logs::Filter;
-use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl};
+use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl, TlsEnd};
 use bailiwick_process::settings::Names;
+use bailiwick_process::tls::{Files, Tls, TlsError};
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
 use crate::database::DatabaseUrl;
@@ -61,6 +64,12 @@ pub(crate) struct Settings {
     /// Address to serve Prometheus metrics on; without it there are none.
     #[arg(long, env = "MCP_METRICS_LISTEN", global = true, value_name = "ADDRESS:PORT")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Certificate to speak TLS with and those that lead to its root, PEM; read again when renewed.
+    #[arg(long, env = "MCP_TLS_CERT", global = true, value_name = "PATH")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM.
+    #[arg(long, env = "MCP_TLS_KEY", global = true, value_name = "PATH")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// TLS ends at a proxy in front of this process.
     #[arg(long, env = "MCP_TLS_TERMINATED", global = true)]
     pub(crate) tls_terminated: bool,
@@ -69,15 +78,35 @@ pub(crate) struct Settings {
     pub(crate) log_level: Filter,
 }
 
+/// Why a server may not start as it is set.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TransportError {
+    /// Tokens would cross a network in clear.
+    #[error(transparent)]
+    PlainHttp(#[from] PlainHttpRefused),
+    /// There is no certificate to speak TLS with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
 impl Settings {
-    /// Whether the server may speak plain HTTP as it is set.
-    pub(crate) fn may_speak_plain_http(&self) -> Result<(), PlainHttpRefused> {
+    /// TLS for the listener, where it is spoken here; none where plain HTTP may be.
+    pub(crate) fn tls(&self, now: SystemTime) -> Result<Option<Tls>, TransportError> {
         let url = PublicUrl {
             text: self.resource.as_str(),
             is_plain_http: self.resource.is_plain_http(),
             is_loopback: self.resource.is_loopback(),
         };
-        plain_http::may_start(url, self.listen, self.tls_terminated, "MCP_TLS_TERMINATED")
+        let files = Files::of_settings(NAMES.prefix, self.tls_cert.clone(), self.tls_key.clone())?;
+        let end = match (self.tls_terminated, &files) {
+            (true, _) => TlsEnd::InFront,
+            (false, Some(_)) => TlsEnd::Here,
+            (false, None) => TlsEnd::Nowhere,
+        };
+        plain_http::may_start(url, self.listen, end, NAMES.prefix)?;
+        // Behind a proxy, clients see the proxy's certificate: only the proxy sees this one.
+        let host = (end == TlsEnd::Here).then(|| self.resource.host());
+        Ok(files.map(|files| Tls::load(files, host, now)).transpose()?)
     }
 }
 

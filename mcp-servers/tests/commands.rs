@@ -104,6 +104,13 @@ fn settings_that_are_not_valid_end_with_the_reason_and_code_2() {
         ("check-config --listen 0.0.0.0:8001", ("", ""), "MCP_TLS_TERMINATED"),
         ("check-config --resource https://hr.example/mcp", ("", ""), "MCP_TLS_TERMINATED"),
         ("--resource http://hr.example/mcp --tls-terminated", ("", ""), "https"),
+        ("check-config --tls-cert a.pem", ("", ""), "MCP_TLS_CERT is set and MCP_TLS_KEY is not"),
+        ("check-config --tls-cert a.pem --tls-key b.pem", ("", ""), "use its https URL"),
+        (
+            "check-config --resource https://hr.example/mcp --tls-cert a.pem",
+            ("MCP_TLS_KEY", "b.pem"),
+            "a.pem cannot be read",
+        ),
         ("check-config --allowed-hosts http://a.example", ("", ""), "not an allowed host"),
         ("serve", ("", ""), "unrecognized subcommand 'serve'"),
     ];

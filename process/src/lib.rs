@@ -1,5 +1,5 @@
-//! What every Bailiwick process does alike: settings, secrets, logs, metrics, listeners, shutdown,
-//! and the rule for plain HTTP. Owns no setting of its own and knows no program; each program
+//! What every Bailiwick process does alike: settings, secrets, logs, metrics, listeners, TLS,
+//! shutdown, and the rule for plain HTTP. Owns no setting of its own and knows no program; each program
 //! names its settings and calls what it needs.
 
 pub mod listener;
@@ -9,5 +9,6 @@ pub mod plain_http;
 pub mod secret;
 pub mod settings;
 pub mod shutdown;
+pub mod tls;
 
 pub use secret::Secret;

@@ -1,10 +1,11 @@
-//! The accept loop of an HTTP/1.1 service: whom it lets in, how long they may take, and how it
-//! ends. Every limit is a number here. Owns connections; what requests mean is the service's.
+//! The accept loop of an HTTP/1.1 service, plain or over TLS: whom it lets in, how long they may
+//! take, and how it ends. Every limit is a number here. Owns connections; what requests mean is the
+//! service's.
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +15,23 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use listenfd::ListenFd;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time;
+use tokio_rustls::TlsAcceptor;
+
+use crate::tls::ServerConfig;
 
 /// The numbers of one listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at one time; further ones wait in the backlog of the operating system.
     pub connections: usize,
+    /// How long a caller may take to agree on TLS, where it is spoken.
+    pub handshake: Duration,
     /// How long a caller may take to send the head of a request, and how long a connection may
     /// stay idle between two.
     pub head: Duration,
@@ -43,6 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),
             request: Duration::from_secs(30),
             connection_age: Duration::from_hours(1),
@@ -66,6 +75,17 @@ pub enum BindError {
     /// Anything else.
     #[error("cannot listen on {0}: {1}")]
     Other(SocketAddr, #[source] io::Error),
+    /// What the service manager hands over is not what the settings say.
+    #[error(
+        "the service manager hands over {handed_over}, and the settings say {expected}: let ListenStream= of the \
+         socket unit and the setting name the same address, and only one"
+    )]
+    HandedOver {
+        /// The listener, or what came in its place.
+        handed_over: String,
+        /// The address of the settings.
+        expected: SocketAddr,
+    },
 }
 
 /// Why a request got no answer; its connection is closed.
@@ -88,13 +108,42 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
-/// Answers requests with `service` until `stop` ends, then lets the requests in hand end within
-/// [`Limits::drain`]. Each request carries its [`PeerAddress`].
-pub async fn serve<S, B>(listener: TcpListener, service: S, limits: Limits, stop: impl Future<Output = ()>)
-where
+/// The listener on `address` that the service manager holds open and hands over, if it does: systemd's
+/// socket activation (sd_listen_fds(3)). While the process restarts, connections wait there. Changes
+/// the environment, so it is asked once, before there are threads.
+///
+/// # Errors
+/// [`BindError::HandedOver`] where it listens elsewhere.
+pub fn handed_over(address: SocketAddr) -> Result<Option<net::TcpListener>, BindError> {
+    let wrong = |handed_over: String| BindError::HandedOver { handed_over, expected: address };
+    let mut handed = ListenFd::from_env();
+    if handed.len() > 1 {
+        return Err(wrong(format!("{} sockets", handed.len())));
+    }
+    let Some(listener) = handed.take_tcp_listener(0).map_err(|error| wrong(error.to_string()))? else {
+        return Ok(None);
+    };
+    let found = listener.local_addr().map_err(|error| wrong(error.to_string()))?;
+    if found != address {
+        return Err(wrong(format!("a listener on {found}")));
+    }
+    listener.set_nonblocking(true).map_err(|error| BindError::Other(address, error))?;
+    Ok(Some(listener))
+}
+
+/// Answers requests with `service`, over TLS where its parameters are given, until `stop` ends; then
+/// lets the requests in hand end within [`Limits::drain`]. Each request carries its [`PeerAddress`].
+pub async fn serve<S, B>(
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    service: S,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
+    let tls = tls.map(TlsAcceptor::from);
     let places = Arc::new(Semaphore::new(limits.connections));
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -109,7 +158,7 @@ where
             Some(_) = connections.join_next() => {}
             (place, accepted) = accepted => match accepted {
                 Ok((stream, peer)) => {
-                    let connection = connection(stream, peer, service.clone(), limits, stopped.clone());
+                    let connection = connection(stream, tls.clone(), peer, service.clone(), limits, stopped.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -132,10 +181,11 @@ where
 
 async fn connection<S, B>(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     peer: SocketAddr,
     service: S,
     limits: Limits,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
@@ -143,7 +193,30 @@ async fn connection<S, B>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
+    let Some(tls) = tls else {
+        return http(stream, peer, service, limits, stopped).await;
+    };
+    // To the end in a stop too: the caller has come and is about to ask.
+    match time::timeout(limits.handshake, tls.accept(stream)).await {
+        Ok(Ok(stream)) => http(stream, peer, service, limits, stopped).await,
+        Ok(Err(error)) => tracing::debug!(%error, %peer, "no agreement on TLS"),
+        Err(_) => tracing::debug!(%peer, "no agreement on TLS in time"),
+    }
+}
+
+async fn http<S, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    service: S,
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let (asks, has_asked) = watch::channel(false);
     let answer = service_fn(move |mut request: Request<Incoming>| {
+        asks.send_replace(true);
         request.extensions_mut().insert(PeerAddress(peer));
         let answer = time::timeout(limits.request, service.call(request));
         async move { answer.await.map_err(|_| TooSlow).map(|Ok(response)| response) }
@@ -157,7 +230,7 @@ async fn connection<S, B>(
     let mut http = pin!(http);
     let ended = tokio::select! {
         ended = http.as_mut() => ended,
-        () = asked_to_end(&mut stopped, limits.connection_age) => {
+        () = asked_to_end(stopped, limits.connection_age, has_asked) => {
             http.as_mut().graceful_shutdown();
             let rest = limits.request + limits.drain;
             time::timeout(rest, http).await.unwrap_or(Ok(()))
@@ -168,16 +241,21 @@ async fn connection<S, B>(
     }
 }
 
-/// Ends when the service is to stop or the connection has reached its age.
-async fn asked_to_end(stopped: &mut watch::Receiver<bool>, age: Duration) {
+/// Ends when the service is to stop or the connection has reached its age, but not before it has
+/// asked for something: who has just come is about to ask, and is not sent away.
+async fn asked_to_end(mut stopped: watch::Receiver<bool>, age: Duration, mut has_asked: watch::Receiver<bool>) {
     // An error means that the accept loop is gone, which is a stop too.
     let _ = time::timeout(age, stopped.wait_for(|stopped| *stopped)).await;
+    // An error means that the connection is gone.
+    let _ = has_asked.wait_for(|asked| *asked).await;
 }
 
 #[cfg(test)]
 mod tests {
     use http_body_util::{BodyExt, Full};
     use hyper::body::Bytes;
+    use rustls::crypto::aws_lc_rs;
+    use rustls::server::ResolvesServerCertUsingSni;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::{mpsc, oneshot};
 
@@ -204,7 +282,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let loop_ended = tokio::spawn(async move {
-            serve(listener, service, limits, async {
+            serve(listener, None, service, limits, async {
                 let _ = stopped.await;
             })
             .await;
@@ -272,6 +350,43 @@ mod tests {
         assert!(waiting.is_err(), "the second was answered while the first held the only place");
         drop(first);
         assert!(answer_to(&mut second, "").await.contains("200 OK"));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_never_agrees_on_tls_is_cut_off_and_holds_up_nobody() {
+        let limits = Limits { connections: 2, handshake: Duration::from_millis(50), ..Limits::default() };
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = config.with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(serve(listener, Some(Arc::new(config)), service_fn(echo_peer), limits, async {
+            let _ = stopped.await;
+        }));
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let mut plain = TcpStream::connect(address).await.unwrap();
+        // An alert of TLS, and no answer of HTTP.
+        plain.write_all(GET.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        plain.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer.first(), Some(&21), "{answer:?}");
+        assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_stop_lets_a_caller_that_has_just_come_ask() {
+        let (address, stop, loop_ended) = start(service_fn(echo_peer), Limits::default()).await;
+        let mut first = TcpStream::connect(address).await.unwrap();
+        // Whoever came later is answered: so the first one has been let in.
+        let mut second = TcpStream::connect(address).await.unwrap();
+        assert!(answer_to(&mut second, GET).await.contains("200 OK"));
+        stop.send(()).unwrap();
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert!(answer_to(&mut first, GET).await.contains("200 OK"));
+        loop_ended.await.unwrap();
     }
 
     #[tokio::test]

@@ -27,7 +27,7 @@ pub async fn serve(listener: TcpListener, registry: Arc<Registry>, stop: impl Fu
         let response = respond(&request, &registry);
         async move { Ok::<_, Infallible>(response) }
     });
-    listener::serve(listener, service, Limits { connections: CONNECTIONS, ..Limits::default() }, stop).await;
+    listener::serve(listener, None, service, Limits { connections: CONNECTIONS, ..Limits::default() }, stop).await;
 }
 
 fn respond<B>(request: &Request<B>, registry: &Registry) -> Response<Full<Bytes>> {

@@ -111,6 +111,12 @@ impl AuthService {
         format!("{}/admin/v1", self.issuer)
     }
 
+    /// The identifier of the revocation feed as a resource, which is also its URL.
+    #[must_use]
+    pub fn feed_resource(&self) -> String {
+        format!("{}/revocations", self.issuer)
+    }
+
     /// The admin API, called by `administrator` with all that it may do.
     #[must_use]
     pub fn admin(&self, administrator: &Credentials) -> AdminApi<'_> {

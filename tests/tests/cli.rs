@@ -256,6 +256,16 @@ fn plain_http_leaves_the_machine_only_where_tls_ends_in_front() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_shown_stops_the_start() {
+    let shell = Shell::new();
+    let tls = ["check-config", "--issuer", "https://auth.example", "--tls-cert", "a.pem"];
+    failed(&shell.run(&tls), FAILED, &["AUTH_TLS_CERT is set and AUTH_TLS_KEY is not"]);
+    failed(&shell.run(&[&tls[..], &["--tls-key", "b.pem"]].concat()), FAILED, &["a.pem cannot be read"]);
+    let plain = ["check-config", "--tls-cert", "a.pem", "--tls-key", "b.pem"];
+    failed(&shell.run(&plain), FAILED, &["use its https URL"]);
+}
+
+#[test]
 fn a_master_key_that_is_none_stops_the_start() {
     let shell = Shell::new();
     for key in ["short", "not base64 at all!", "AAAA"] {

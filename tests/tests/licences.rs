@@ -67,3 +67,24 @@ fn every_dependency_comes_from_the_registry_and_none_is_banned() {
         assert!(source == "this repository" || source.starts_with("registry+"), "{name} comes from {source}");
     }
 }
+
+#[test]
+fn aws_lc_rs_is_the_only_cryptographic_backend() {
+    for other in ["ring", "openssl-sys", "rsa"] {
+        let mut command = Command::new(env!("CARGO"));
+        command.args([
+            "tree",
+            "--workspace",
+            "--locked",
+            "--offline",
+            "--edges",
+            "normal,build,dev",
+            "--invert",
+            other,
+        ]);
+        let users = binary::run(command.current_dir(binary::repository()));
+        assert_eq!(users.stdout, "", "{other} is built in");
+        let absent = ["nothing to print", "did not match any packages"];
+        assert!(absent.iter().any(|words| users.stderr.contains(words)), "{users:#?}");
+    }
+}

@@ -3,23 +3,17 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
-use bailiwick_core::{InvalidToken, Scope};
 
 use crate::administration::AdministrationError;
+use crate::bearer::BearerError;
 use crate::oauth2::error::ErrorBody;
 
 /// Why the admin API refuses.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// No token was sent.
-    #[error("a bearer token for the admin API is needed")]
-    NoToken,
-    /// The token is not good here.
-    #[error("{0}")]
-    InvalidToken(InvalidToken),
-    /// The token lacks a scope.
-    #[error("the token lacks the scope {0}")]
-    InsufficientScope(Scope),
+    /// The caller may not enter.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
     /// The request is malformed.
     #[error("{0}")]
     InvalidRequest(String),
@@ -45,8 +39,7 @@ impl AdminError {
 
     fn word(&self) -> &'static str {
         match self {
-            Self::NoToken | Self::InvalidToken(_) => "invalid_token",
-            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::Bearer(refused) => refused.word(),
             Self::InvalidRequest(_) | Self::TooLarge(_) => "invalid_request",
             Self::NoSuchPath => "not_found",
             Self::Internal(_) => "server_error",
@@ -63,9 +56,7 @@ impl AdminError {
     /// The challenge, where the token is what is wrong.
     fn challenge(&self) -> Option<String> {
         match self {
-            Self::NoToken => Some("Bearer".to_owned()),
-            Self::InvalidToken(_) => Some(format!(r#"Bearer error="invalid_token", error_description="{self}""#)),
-            Self::InsufficientScope(scope) => Some(format!(r#"Bearer error="insufficient_scope", scope="{scope}""#)),
+            Self::Bearer(refused) => refused.challenge(),
             _ => None,
         }
     }

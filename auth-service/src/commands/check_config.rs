@@ -2,12 +2,16 @@
 
 use super::CommandError;
 use super::output::lines;
-use crate::settings::Settings;
+use crate::settings::{InvalidSettings, Settings};
 use std::io::Write;
+use std::time::SystemTime;
 
 /// Checks the settings and prints what is in force; never a secret.
 pub fn run(settings: &Settings, has_master_key: bool) -> Result<(), CommandError> {
     settings.check()?;
+    let tls = settings.tls(SystemTime::now()).map_err(InvalidSettings::from)?;
+    let tls = tls
+        .map_or_else(|| "off".to_owned(), |tls| format!("on; certificate valid until {}", tls.renewal.valid_until()));
     let master_key =
         if has_master_key { "given".to_owned() } else { settings.master_key_path()?.display().to_string() };
     let text = lines([
@@ -17,6 +21,7 @@ pub fn run(settings: &Settings, has_master_key: bool) -> Result<(), CommandError
         ("master key", master_key),
         ("hash-threads", settings.hash_threads().to_string()),
         ("signing-algorithm", settings.signing_algorithm.to_string()),
+        ("tls", tls),
         ("tls-terminated", settings.tls_terminated.to_string()),
         ("trusted-proxies", some_or(&settings.trusted_proxies.to_string(), "none")),
         (

@@ -149,6 +149,7 @@ pub enum SecretCommand {
         /// The client
         client_id: ClientId,
         /// The secret
+        #[arg(allow_hyphen_values = true)]
         secret_id: SecretId,
         /// End the client's tokens too, which the secret's thief may hold
         #[arg(long)]

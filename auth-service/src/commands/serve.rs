@@ -3,9 +3,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_web::web;
+use bailiwick_process::tls::Tls;
 use bailiwick_process::{Secret, listener, metrics as metrics_listener, shutdown};
 use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
@@ -19,13 +20,14 @@ use crate::crypto::pool::HashPool;
 use crate::crypto::verified::VerifiedSecrets;
 use crate::current::CurrentCache;
 use crate::delegation::Ceiling;
+use crate::feed::Feed;
 use crate::limits::failures::FailureLimits;
 use crate::limits::sign_ins::SignInLimits;
-use crate::metrics::{Metrics, register_hash_pool};
+use crate::metrics::{Metrics, register_feed, register_hash_pool};
 use crate::reaping;
 use crate::server;
 use crate::service::Service;
-use crate::settings::Settings;
+use crate::settings::{InvalidSettings, Settings};
 use crate::sign_in::SignIn;
 use crate::storage::Storage;
 
@@ -35,30 +37,41 @@ const HOUSEKEEPING: Duration = Duration::from_secs(10);
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(settings: Settings, master_key: Option<Secret>) -> Result<(), CommandError> {
     settings.check()?;
+    let tls = settings.tls(SystemTime::now()).map_err(InvalidSettings::from)?;
     let stop = shutdown::requested().map_err(CommandError::other)?;
     let listener = server::bind(settings.listen).map_err(CommandError::Other)?;
     let mut registry = Registry::default();
     let service = web::Data::new(build(&settings, master_key, &mut registry).await?);
     let (stopping, stopped) = watch::channel(false);
+    let tls = tls.map(|Tls { config, renewal }| {
+        renewal.register(&mut registry);
+        tokio::spawn(renewal.run(SystemTime::now));
+        config
+    });
     if let Some(address) = settings.metrics_listen {
         let listener = listener::bind(address).await.map_err(CommandError::other)?;
         tokio::spawn(metrics_listener::serve(listener, Arc::new(registry), wait(stopped.clone())));
     }
     let housekeeping = tokio::spawn(keep_house(service.clone(), wait(stopped)));
+    let feed = Arc::clone(&service.feed);
+    let listening = tokio::spawn(async move { feed.listen().await });
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let server = server::start(listener, service.clone(), workers).map_err(CommandError::other)?;
+    let speaks_tls = tls.is_some();
+    let server = server::start(listener, tls, service.clone(), workers).map_err(CommandError::other)?;
     tracing::info!(
-        listen = %settings.listen, issuer = %settings.issuer, database = settings.database_url,
+        listen = %settings.listen, tls = speaks_tls, issuer = %settings.issuer, database = settings.database_url,
         algorithm = %settings.signing_algorithm, "listening"
     );
     let handle = server.handle();
     let running = tokio::spawn(server);
     stop.await;
     tracing::info!("stopping");
-    handle.stop(true).await;
+    service.feed.close();
+    server::stop(&handle).await;
     let _ = stopping.send(true);
     running.await.map_err(CommandError::other)?.map_err(CommandError::other)?;
     housekeeping.await.map_err(CommandError::other)?;
+    listening.await.map_err(CommandError::other)?;
     service.storage.close().await;
     Ok(())
 }
@@ -71,12 +84,15 @@ async fn build(
     let clock = system_clock();
     let entropy = Arc::new(SystemEntropy);
     let storage = Storage::open(&settings.database_url).await?;
+    storage.leap(clock.now()).await?;
     let custody = Arc::new(custody(settings, &storage, master_key).await?);
     custody.ensure(&storage, settings.signing_algorithm, clock.now()).await?;
     let issuer = settings.issuer.clone();
     let current = CurrentCache::load(storage.clone(), issuer.clone(), Arc::clone(&custody)).await?;
     let pool = Arc::new(HashPool::start(settings.hash_threads()).map_err(CommandError::other)?);
     register_hash_pool(registry, Arc::clone(&pool));
+    let feed = Arc::new(Feed::new(storage.clone()));
+    register_feed(registry, Arc::clone(&feed));
     let verified = VerifiedSecrets::new(entropy.as_ref()).map_err(CommandError::other)?;
     Ok(Service {
         administration: Administration::new(storage.clone(), issuer.clone(), entropy.clone(), Arc::clone(&clock)),
@@ -90,6 +106,7 @@ async fn build(
         authenticator: Authenticator::new(storage.clone(), pool, verified, FailureLimits::new(DefaultClock::default())),
         trusted_proxies: settings.trusted_proxies.clone(),
         algorithm: settings.signing_algorithm,
+        feed,
         metrics: Metrics::registered(registry),
         issuer,
         storage,
@@ -120,12 +137,10 @@ async fn keep_house(service: web::Data<Service>, stop: impl Future<Output = ()>)
 
 async fn tidy(service: &Service) -> Result<(), crate::storage::StorageError> {
     service.authenticator.write_uses().await?;
-    let mut change = service.storage.change().await?;
-    change.forget_revocations(service.clock.now()).await?;
-    change.commit().await?;
+    service.storage.forget_revocations(service.clock.now()).await?;
     let reaped = reaping::reap(&service.storage, service.clock.now()).await?;
     tracing::debug!(reaped, "what has ended is gone");
-    Ok(())
+    service.storage.hear_position().await
 }
 
 async fn wait(mut stopped: watch::Receiver<bool>) {

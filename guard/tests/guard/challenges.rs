@@ -59,18 +59,21 @@ async fn without_a_token_the_challenge_says_where_to_get_one_and_names_no_error(
 async fn the_tool_that_the_headers_name_gives_the_challenge_its_scope() {
     let scene = Scene::begin().await;
     for (method, name, scope) in [
-        ("tools/call", "add", "hr:add"),
-        ("tools/call", "look", "hr:look"),
-        ("tools/call", "nothing", "hr:read"),
-        ("tools/call", "", "hr:read"),
-        ("tools/call", "\" , x=\"", "hr:read"),
-        ("prompts/get", "add", "hr:read"),
+        (Some("tools/call"), "add", "hr:add"),
+        (Some("tools/call"), "look", "hr:look"),
+        (None, "add", "hr:add"),
+        (Some("tools/call"), "nothing", "hr:read"),
+        (Some("tools/call"), "", "hr:read"),
+        (Some("tools/call"), "\" , x=\"", "hr:read"),
+        (Some("prompts/get"), "add", "hr:read"),
     ] {
         let mut asked = post(None, "not even JSON");
-        asked.headers_mut().insert("mcp-method", method.parse().unwrap());
+        if let Some(method) = method {
+            asked.headers_mut().insert("mcp-method", method.parse().unwrap());
+        }
         asked.headers_mut().insert("mcp-name", name.parse().unwrap());
         let expected = format!(r#"Bearer resource_metadata="{METADATA_URL}", scope="{scope}""#);
-        assert_eq!(scene.send(asked).await.challenge(), expected, "{method} {name}");
+        assert_eq!(scene.send(asked).await.challenge(), expected, "{method:?} {name}");
     }
 }
 
