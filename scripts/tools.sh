@@ -11,6 +11,7 @@ require() {
       cargo) rust=1 ;;
       rustfmt | clippy) rust=1 ;;
       cc) packages+=(build-essential) ;;
+      chromedriver) packages+=(chromium-driver) ;;
       python3 | python3-venv) packages+=(python3 python3-venv) ;;
       ip) packages+=(iproute2) ;;
       strip) packages+=(binutils) ;;

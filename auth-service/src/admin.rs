@@ -10,6 +10,7 @@ pub mod resources;
 pub mod revocations;
 pub mod roles;
 pub mod secrets;
+pub mod users;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -47,6 +48,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::put().to(resources::put))
                 .route(web::get().to(resources::show))
                 .route(web::delete().to(resources::delete)),
+        )
+        .service(web::resource("/users").route(web::post().to(users::create)).route(web::get().to(users::list)))
+        .service(
+            web::resource("/users/{user_id}")
+                .route(web::get().to(users::show))
+                .route(web::patch().to(users::update))
+                .route(web::delete().to(users::delete)),
         )
         .service(web::resource("/keys").route(web::get().to(keys::list)))
         .service(web::resource("/keys/rotate").route(web::post().to(keys::rotate)))

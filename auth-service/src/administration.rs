@@ -8,6 +8,7 @@ mod keys;
 mod resources;
 mod revocations;
 mod roles;
+mod users;
 
 use std::sync::Arc;
 

@@ -6,27 +6,26 @@ use std::time::Duration;
 
 use bailiwick_core::claims::RESERVED_CLAIMS;
 use bailiwick_core::{ClientId, ResourceUri, RoleName, UnixSeconds};
+use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::policy::Policy;
+use crate::redirect_uris::RedirectUri;
 
 /// The longest lifetime of an access token.
 pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(1);
 /// The lifetime of the access tokens of a client that has none of its own.
 const DEFAULT_ACCESS_TOKEN: Duration = Duration::from_mins(15);
-/// The grant types that a client may be registered for.
-pub const GRANT_TYPES: [&str; 1] = ["client_credentials"];
-/// The ways in which a client may authenticate; `client_secret_post` comes with it.
-pub const AUTHENTICATION_METHODS: [&str; 1] = ["client_secret_basic"];
-
 /// The longest client name, in characters.
 const LONGEST_NAME: usize = 200;
 /// The most roles of one client.
 const MOST_ROLES: usize = 64;
 /// The most resources of one client.
 const MOST_RESOURCES: usize = 64;
+/// The most redirect URIs of one client.
+const MOST_REDIRECT_URIS: usize = 20;
 /// The most static claims of one client.
 const MOST_CLAIMS: usize = 32;
 /// The most bytes that its static claims take as JSON: they travel in every token.
@@ -41,6 +40,12 @@ pub struct Client {
     pub client_id: ClientId,
     /// Its name for people.
     pub client_name: String,
+    /// The grants that it may use.
+    pub grant_types: BTreeSet<GrantType>,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: AuthenticationMethod,
+    /// Where people may be sent back to.
+    pub redirect_uris: BTreeSet<RedirectUri>,
     /// Its roles.
     pub roles: BTreeSet<RoleName>,
     /// The resources that it may ask for; `None`: all that its roles reach.
@@ -55,6 +60,83 @@ pub struct Client {
     pub created_at: UnixSeconds,
     /// When anything of it last changed.
     pub updated_at: UnixSeconds,
+}
+
+/// A grant that a client may be registered for (RFC 7591 section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum GrantType {
+    /// It acts for people who sign in (OAuth 2.1 section 4.1).
+    AuthorizationCode,
+    /// It acts for itself (RFC 6749 section 4.4).
+    ClientCredentials,
+    /// It goes on acting for them (RFC 6749 section 6).
+    RefreshToken,
+}
+
+impl GrantType {
+    /// All that there are.
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::ClientCredentials, Self::RefreshToken];
+
+    /// The value of `grant_type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+
+    /// What a client may use that says nothing: to act for itself, or for people where it says
+    /// where to send them back to.
+    pub fn default_with(redirect_uris: &BTreeSet<RedirectUri>) -> BTreeSet<Self> {
+        if redirect_uris.is_empty() {
+            BTreeSet::from([Self::ClientCredentials])
+        } else {
+            BTreeSet::from([Self::AuthorizationCode, Self::RefreshToken])
+        }
+    }
+}
+
+impl std::str::FromStr for GrantType {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|one| one.as_str() == text);
+        found.ok_or("grant_type must be authorization_code, client_credentials or refresh_token")
+    }
+}
+
+/// How a client authenticates at the token endpoint (RFC 7591 section 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum AuthenticationMethod {
+    /// By its secret, in the header or in the form.
+    #[default]
+    ClientSecretBasic,
+    /// Not at all: a public client, on machines where no secret would stay one.
+    None,
+}
+
+impl AuthenticationMethod {
+    /// Its word in metadata.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::None => "none",
+        }
+    }
+}
+
+impl std::str::FromStr for AuthenticationMethod {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = [Self::ClientSecretBasic, Self::None].into_iter().find(|one| one.as_str() == text);
+        found.ok_or("token_endpoint_auth_method must be client_secret_basic or none")
+    }
 }
 
 /// The lifetime of an access token: 1 second to [`LONGEST_ACCESS_TOKEN`].
@@ -107,10 +189,15 @@ pub struct NewClient {
     pub client_id: Option<ClientId>,
     /// A name for people; at most 200 characters.
     pub client_name: String,
-    /// `["client_credentials"]`, which is the default.
-    pub grant_types: Option<Vec<String>>,
-    /// `client_secret_basic`, which is the default and allows `client_secret_post` too.
-    pub token_endpoint_auth_method: Option<String>,
+    /// Left out: `["client_credentials"]`, or with `redirect_uris`
+    /// `["authorization_code", "refresh_token"]`.
+    pub grant_types: Option<BTreeSet<GrantType>>,
+    /// `client_secret_basic`, which is the default and allows `client_secret_post` too; or `none`.
+    pub token_endpoint_auth_method: AuthenticationMethod,
+    /// Where people are sent back to; at most 20. `https`, `http` of a loopback host on any port, or
+    /// an application's own scheme.
+    #[schema(value_type = Vec<String>, example = json!(["http://127.0.0.1/callback"]))]
+    pub redirect_uris: BTreeSet<RedirectUri>,
     /// Roles that exist; at most 64.
     #[schema(value_type = Vec<String>)]
     pub roles: BTreeSet<RoleName>,
@@ -134,6 +221,13 @@ pub struct NewClient {
 pub struct ClientChanges {
     /// A new name.
     pub client_name: Option<String>,
+    /// New grants instead of the old ones.
+    pub grant_types: Option<BTreeSet<GrantType>>,
+    /// Another way to authenticate; `none` retires its secrets.
+    pub token_endpoint_auth_method: Option<AuthenticationMethod>,
+    /// New redirect URIs instead of the old ones.
+    #[schema(value_type = Option<Vec<String>>)]
+    pub redirect_uris: Option<BTreeSet<RedirectUri>>,
     /// New roles instead of the old ones.
     #[schema(value_type = Option<Vec<String>>)]
     pub roles: Option<BTreeSet<RoleName>>,
@@ -164,16 +258,12 @@ impl NewClient {
     /// # Errors
     /// The first member that cannot be accepted.
     pub fn validate(self, generated: ClientId, policy: &Policy, now: UnixSeconds) -> Result<Client, InvalidMetadata> {
-        if self.grant_types.is_some_and(|types| types != GRANT_TYPES) {
-            return Err(InvalidMetadata(format!("grant_types must be {GRANT_TYPES:?}")));
-        }
-        if self.token_endpoint_auth_method.is_some_and(|method| !AUTHENTICATION_METHODS.contains(&method.as_str())) {
-            let expected = AUTHENTICATION_METHODS.join(" or ");
-            return Err(InvalidMetadata(format!("token_endpoint_auth_method must be {expected}")));
-        }
         let client = Client {
             client_id: self.client_id.unwrap_or(generated),
             client_name: self.client_name,
+            grant_types: self.grant_types.unwrap_or_else(|| GrantType::default_with(&self.redirect_uris)),
+            token_endpoint_auth_method: self.token_endpoint_auth_method,
+            redirect_uris: self.redirect_uris,
             roles: self.roles,
             resources: self.resources,
             claims: self.claims,
@@ -196,6 +286,9 @@ impl ClientChanges {
         let client = client.clone();
         let changed = Client {
             client_name: self.client_name.unwrap_or(client.client_name),
+            grant_types: self.grant_types.unwrap_or(client.grant_types),
+            token_endpoint_auth_method: self.token_endpoint_auth_method.unwrap_or(client.token_endpoint_auth_method),
+            redirect_uris: self.redirect_uris.unwrap_or(client.redirect_uris),
             roles: self.roles.unwrap_or(client.roles),
             resources: self.resources.unwrap_or(client.resources),
             claims: self.claims.unwrap_or(client.claims),
@@ -215,7 +308,44 @@ impl Client {
         self.access_token_ttl.map_or(DEFAULT_ACCESS_TOKEN, AccessTokenLifetime::duration)
     }
 
+    /// Whether it may use that grant.
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+
+    /// Whether it has nothing to prove itself with (OAuth 2.1 section 2.1).
+    pub fn is_public(&self) -> bool {
+        self.token_endpoint_auth_method == AuthenticationMethod::None
+    }
+
+    /// How people are told of it.
+    pub fn display_name(&self) -> &str {
+        if self.client_name.is_empty() { self.client_id.as_str() } else { &self.client_name }
+    }
+
+    fn check_grants(&self) -> Result<(), InvalidMetadata> {
+        let for_people = self.may_use(GrantType::AuthorizationCode);
+        let told = |reason: &str| refuse(reason.to_owned());
+        if self.grant_types.is_empty() {
+            return told("grant_types names at least one grant; to shut a client out, disable it");
+        }
+        if self.may_use(GrantType::RefreshToken) && !for_people {
+            return told("grant_types with refresh_token needs authorization_code: only people's grants are refreshed");
+        }
+        if self.may_use(GrantType::ClientCredentials) && self.is_public() {
+            return told("grant_types may not have client_credentials where token_endpoint_auth_method is none");
+        }
+        if self.redirect_uris.is_empty() == for_people {
+            return told("redirect_uris and the grant authorization_code come together: give both or neither");
+        }
+        if self.redirect_uris.len() > MOST_REDIRECT_URIS {
+            return refuse(format!("a client has at most {MOST_REDIRECT_URIS} redirect_uris"));
+        }
+        Ok(())
+    }
+
     fn check(&self, policy: &Policy) -> Result<(), InvalidMetadata> {
+        self.check_grants()?;
         if self.client_name.chars().count() > LONGEST_NAME || self.client_name.chars().any(char::is_control) {
             return refuse(format!(
                 "client_name has at most {LONGEST_NAME} characters, none of them a control character"
@@ -245,6 +375,9 @@ impl Client {
         }
         if !before.roles.is_subset(&self.roles) {
             return Some("role removed from client");
+        }
+        if !before.grant_types.is_subset(&self.grant_types) {
+            return Some("grant type removed from client");
         }
         let narrower = match (&before.resources, &self.resources) {
             (_, None) => false,
@@ -305,9 +438,21 @@ mod tests {
     fn what_cannot_be_accepted_is_named() {
         for (metadata, named) in [
             (json!({"client_id": "usr_x"}), "client_id"),
-            (json!({"grant_types": ["password"]}), "grant_types"),
+            (json!({"grant_types": ["password"]}), "password"),
             (json!({"grant_types": []}), "grant_types"),
             (json!({"token_endpoint_auth_method": "none"}), "token_endpoint_auth_method"),
+            (json!({"token_endpoint_auth_method": "private_key_jwt"}), "private_key_jwt"),
+            (json!({"redirect_uris": ["http://app.example/cb"]}), "redirect URI"),
+            (
+                json!({"redirect_uris": ["https://app.example/cb"], "grant_types": ["client_credentials"]}),
+                "redirect_uris",
+            ),
+            (json!({"grant_types": ["authorization_code"]}), "redirect_uris"),
+            (json!({"grant_types": ["refresh_token"]}), "refresh_token"),
+            (
+                json!({"redirect_uris": (0..21).map(|n| format!("https://app.example/{n}")).collect::<Vec<_>>()}),
+                "at most 20",
+            ),
             (json!({"roles": ["nobody"]}), "nobody"),
             (json!({"resources": ["https://other.example"]}), "https://other.example"),
             (json!({"resources": ["nonsense"]}), "resource"),
@@ -317,11 +462,22 @@ mod tests {
             (json!({"access_token_ttl": 3601}), "access_token_ttl"),
             (json!({"client_name": "a\u{0}b"}), "client_name"),
             (json!({"client_name": "x".repeat(201)}), "client_name"),
-            (json!({"redirect_uris": []}), "redirect_uris"),
         ] {
             let error = validated(metadata.clone()).unwrap_err();
             assert!(error.contains(named), "{metadata}: {error}");
         }
+    }
+
+    #[test]
+    fn a_client_that_names_redirect_uris_acts_for_people() {
+        let public = json!({"redirect_uris": ["http://127.0.0.1/cb"], "token_endpoint_auth_method": "none"});
+        let public = validated(public).unwrap();
+        assert!(public.is_public() && public.may_use(GrantType::AuthorizationCode));
+        assert!(public.may_use(GrantType::RefreshToken) && !public.may_use(GrantType::ClientCredentials));
+        let both = json!({
+            "redirect_uris": ["https://app.example/cb"], "grant_types": ["client_credentials", "authorization_code"],
+        });
+        assert!(!validated(both).unwrap().is_public());
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod resource;
 pub mod revocation;
 pub mod role;
 pub mod serve;
+pub mod user;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -54,6 +55,9 @@ pub enum Command {
     /// Roles: named sets of scopes
     #[command(subcommand)]
     Role(role::RoleCommand),
+    /// Users: the people who let clients act for them
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Resources: the servers that tokens are for
     #[command(subcommand)]
     Resource(resource::ResourceCommand),

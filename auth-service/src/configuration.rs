@@ -8,7 +8,8 @@ use bailiwick_core::{ClientId, ResourceUri, RoleName, ServerName, Tool};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::clients::{AccessTokenLifetime, Client, NewClient};
+use crate::clients::{AccessTokenLifetime, AuthenticationMethod, Client, GrantType, NewClient};
+use crate::redirect_uris::RedirectUri;
 use crate::resources::{Resource, ResourceManifest};
 use crate::roles::{Role, RoleDefinition};
 
@@ -31,6 +32,16 @@ pub struct ClientDefinition {
     /// Its name for people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub client_name: String,
+    /// The grants that it may use; left out: `client_credentials`, or with `redirect_uris`
+    /// `authorization_code` and `refresh_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_types: Option<BTreeSet<GrantType>>,
+    /// How it authenticates; left out: `client_secret_basic`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub token_endpoint_auth_method: AuthenticationMethod,
+    /// Where people may be sent back to.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub redirect_uris: BTreeSet<RedirectUri>,
     /// Its roles.
     pub roles: BTreeSet<RoleName>,
     /// The resources that it may ask for; left out: all that its roles reach.
@@ -80,24 +91,35 @@ impl Configuration {
     }
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 impl From<ClientDefinition> for NewClient {
     fn from(definition: ClientDefinition) -> Self {
         Self {
             client_name: definition.client_name,
+            grant_types: definition.grant_types,
+            token_endpoint_auth_method: definition.token_endpoint_auth_method,
+            redirect_uris: definition.redirect_uris,
             roles: definition.roles,
             resources: definition.resources,
             claims: definition.claims,
             access_token_ttl: definition.access_token_ttl,
             disabled: definition.disabled,
-            ..Self::default()
+            client_id: None,
         }
     }
 }
 
 impl From<&Client> for ClientDefinition {
     fn from(client: &Client) -> Self {
+        let is_default = client.grant_types == GrantType::default_with(&client.redirect_uris);
         Self {
             client_name: client.client_name.clone(),
+            grant_types: (!is_default).then(|| client.grant_types.clone()),
+            token_endpoint_auth_method: client.token_endpoint_auth_method,
+            redirect_uris: client.redirect_uris.clone(),
             roles: client.roles.clone(),
             resources: client.resources.clone(),
             claims: client.claims.clone(),

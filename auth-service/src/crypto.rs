@@ -4,6 +4,7 @@
 
 pub(crate) mod entropy;
 pub(crate) mod fair_queue;
+pub(crate) mod handle;
 pub(crate) mod hash;
 pub(crate) mod master_key;
 pub(crate) mod pool;

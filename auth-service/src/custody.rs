@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use bailiwick_core::{Algorithm, Clock, KeyId, Subject, SubjectKind, UnixSeconds};
 
 use crate::crypto::master_key::MasterKey;
@@ -76,6 +77,11 @@ impl Custody {
     /// Custody under that master key, which may be read anew from `file` where it came from one.
     pub fn new(master_key: MasterKey, file: Option<PathBuf>) -> Self {
         Self { master_key: RwLock::new(Arc::new(master_key)), file }
+    }
+
+    /// The key under which a refresh token's successor follows from it.
+    pub fn refresh_token_key(&self) -> hmac::Key {
+        self.held().derive("refresh-token-successor")
     }
 
     /// The keys, ready to sign.
@@ -246,10 +252,15 @@ impl Custody {
         Ok(stored)
     }
 
+    /// The master key at hand.
+    fn held(&self) -> Arc<MasterKey> {
+        Arc::clone(&self.master_key.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The master key that `keys` are sealed under: the one at hand, or the one that meanwhile stands
     /// in its file. A key that is sealed under another one would be lost at the next start.
     fn master_key_of(&self, keys: &[StoredKey]) -> Result<Arc<MasterKey>, CustodyError> {
-        let held = Arc::clone(&self.master_key.read().unwrap_or_else(PoisonError::into_inner));
+        let held = self.held();
         let Some(key) = keys.first() else { return Ok(held) };
         if opens(&held, key) {
             return Ok(held);

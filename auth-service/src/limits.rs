@@ -3,3 +3,4 @@
 
 pub(crate) mod address;
 pub(crate) mod failures;
+pub(crate) mod sign_ins;

@@ -4,6 +4,7 @@
 mod admin;
 mod administration;
 mod authentication;
+mod authorization_codes;
 mod bearer;
 mod clients;
 mod commands;
@@ -11,24 +12,33 @@ mod configuration;
 mod crypto;
 mod current;
 mod custody;
+mod delegation;
 mod directory;
 mod feed;
+mod grants;
 mod health;
 mod keys;
 mod limits;
 mod metrics;
 mod oauth2;
 mod openapi;
+mod pages;
 mod policy;
+mod reaping;
+mod redirect_uris;
+mod refresh_tokens;
 mod resources;
 mod revocations;
 mod roles;
 mod secrets;
 mod server;
 mod service;
+mod sessions;
 mod settings;
+mod sign_in;
 mod storage;
 mod tokens;
+mod users;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -69,6 +79,7 @@ fn run(loaded: Loaded<CommandLine>) -> Result<(), CommandError> {
             Command::Migrate => commands::migrate::run(&settings).await,
             Command::Client(command) => commands::client::run(&settings, command).await,
             Command::Role(command) => commands::role::run(&settings, command).await,
+            Command::User(command) => commands::user::run(&settings, command).await,
             Command::Resource(command) => commands::resource::run(&settings, command).await,
             Command::Apply(command) => commands::apply::run(&settings, command).await,
             Command::Export(command) => commands::export::run(&settings, command).await,

@@ -35,6 +35,7 @@ struct Kind {
 pub struct Metrics {
     token_requests: Family<Outcome, Counter>,
     authentications: Family<Outcome, Counter>,
+    sign_ins: Family<Outcome, Counter>,
     feed_answers: Family<Status, Counter>,
 }
 
@@ -48,6 +49,7 @@ impl Metrics {
             "Client authentications by outcome",
             metrics.authentications.clone(),
         );
+        registry.register("bailiwick_sign_ins", "Attempts of people to sign in, by outcome", metrics.sign_ins.clone());
         registry.register(
             "bailiwick_feed_answers",
             "Answers of the revocation feed by status",
@@ -63,6 +65,11 @@ impl Metrics {
     /// Counts a token request: `issued`, or the word of the error.
     pub fn token_request(&self, outcome: &'static str) {
         self.token_requests.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts an attempt to sign in.
+    pub fn sign_in(&self, outcome: &'static str) {
+        self.sign_ins.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Counts a client authentication.

@@ -131,6 +131,7 @@ mod tests {
     use serde_json::Map;
 
     use super::*;
+    use crate::clients::{AuthenticationMethod, GrantType};
     use crate::resources::ResourceManifest;
     use crate::roles::RoleDefinition;
 
@@ -156,6 +157,9 @@ mod tests {
         Client {
             client_id: "agent".parse().unwrap(),
             client_name: String::new(),
+            grant_types: BTreeSet::from([GrantType::ClientCredentials]),
+            token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
+            redirect_uris: BTreeSet::new(),
             roles: BTreeSet::from_iter([role.parse().unwrap()]),
             resources: resources.map(|uris| uris.iter().map(|uri| uri.parse().unwrap()).collect()),
             claims: Map::new(),

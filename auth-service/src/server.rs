@@ -17,7 +17,7 @@ use crate::admin::error::AdminError;
 use crate::oauth2::form;
 use crate::policy::{ADMIN_PATH, FEED_PATH};
 use crate::service::Service;
-use crate::{admin, feed, health, oauth2, openapi};
+use crate::{admin, feed, health, oauth2, openapi, pages};
 
 /// Connections at one time, over all workers.
 const MOST_CONNECTIONS: usize = 4096;
@@ -117,12 +117,14 @@ fn routes(config: &mut web::ServiceConfig) {
                 .wrap(from_any_origin(&[Method::POST]))
                 .route(web::post().to(oauth2::token::token)),
         )
+        .service(web::resource("/oauth2/authorize").route(web::get().to(oauth2::authorize::authorize)))
         .service(web::resource("/oauth2/revoke").route(web::post().to(oauth2::revoke::revoke)))
         .service(web::resource("/oauth2/introspect").route(web::post().to(oauth2::introspect::introspect)))
         .service(web::resource(FEED_PATH).route(web::get().to(feed::endpoint::read)))
         .service(web::resource("/openapi.json").route(web::get().to(openapi::openapi)))
         .service(web::resource("/health/live").route(web::get().to(health::live)))
-        .service(web::resource("/health/ready").route(web::get().to(health::ready)));
+        .service(web::resource("/health/ready").route(web::get().to(health::ready)))
+        .configure(pages::routes);
 }
 
 /// Any page may read the answer, and no browser adds credentials of its own: what these endpoints

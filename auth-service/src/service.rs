@@ -14,10 +14,12 @@ use crate::authentication::{Authenticated, AuthenticationError, Authenticator, C
 use crate::crypto::entropy::Entropy;
 use crate::current::CurrentCache;
 use crate::custody::Custody;
+use crate::delegation::Ceiling;
 use crate::feed::Feed;
 use crate::keys::KeyRing;
 use crate::limits::address::{TrustedProxies, caller_address};
 use crate::metrics::Metrics;
+use crate::sign_in::SignIn;
 use crate::storage::Storage;
 use crate::tokens::{self, ExamineError, IssueError, NewToken};
 
@@ -35,6 +37,10 @@ pub struct Service {
     pub administration: Administration,
     /// Who proves who they are.
     pub authenticator: Authenticator,
+    /// How people sign in.
+    pub sign_in: SignIn,
+    /// What clients without roles may do for users.
+    pub ceiling: Ceiling,
     /// The proxies whose word on the caller's address is taken.
     pub trusted_proxies: TrustedProxies,
     /// What tokens are signed with, where their resource asks for nothing else.

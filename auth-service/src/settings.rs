@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use bailiwick_core::{Algorithm, Issuer};
+use bailiwick_core::{Algorithm, Issuer, ScopeSet};
 use bailiwick_process::logs::Filter;
 use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl, TlsEnd};
 use bailiwick_process::settings::Names;
@@ -74,6 +74,9 @@ pub struct Settings {
     /// Networks of the proxies whose X-Forwarded-For is believed, separated by commas
     #[arg(long, env = "AUTH_TRUSTED_PROXIES", global = true, value_name = "CIDRS", default_value = "")]
     pub trusted_proxies: TrustedProxies,
+    /// What a client without roles may do for users at most [default: all, but administration and the feed]
+    #[arg(long, env = "AUTH_UNREGISTERED_CLIENT_SCOPE", global = true, value_name = "SCOPES")]
+    pub unregistered_client_scope: Option<ScopeSet>,
     /// Where to serve Prometheus metrics [default: nowhere]
     #[arg(long, env = "AUTH_METRICS_LISTEN", global = true, value_name = "ADDRESS:PORT")]
     pub metrics_listen: Option<SocketAddr>,

@@ -5,15 +5,22 @@
 //! `ON CONFLICT`, `string_agg`); the next engine is a second pair of pools here and a folder of
 //! migrations beside `migrations/auth/sqlite`. The state row alone is read without a pool on SQLite.
 
+mod authorization_codes;
+mod browsers;
 mod clients;
+mod consents;
 mod feed;
+mod grants;
 mod keys;
 mod policy;
+mod refresh_tokens;
 mod resources;
 mod revocations;
 mod roles;
 mod secrets;
+mod sessions;
 mod state;
+mod users;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -33,6 +40,7 @@ use feed::{FeedChange, FeedKnowledge};
 pub use policy::PolicyRows;
 pub use state::State;
 use state::StateReader;
+pub use users::{Inserted, UserWithPassword};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/auth/sqlite");
 

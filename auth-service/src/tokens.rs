@@ -12,17 +12,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::clients::Client;
 use crate::crypto::entropy::{Entropy, random};
 use crate::custody::CustodyError;
+use crate::grants::GrantId;
 use crate::keys::KeyRing;
 use crate::resources::Resource;
 use crate::storage::{Storage, StorageError};
+use crate::users::User;
 
 /// The random bits of a `jti`, in bytes.
 const TOKEN_ID_BYTES: usize = 16;
 
 /// What a new token rests on.
 pub struct NewToken<'a> {
-    /// For whom it is, and who it is for.
+    /// To whom it is issued.
     pub client: &'a Client,
+    /// For whom the client acts; `None`: for itself.
+    pub on_behalf_of: Option<OnBehalfOf<'a>>,
     /// Where it is good.
     pub resource: &'a Resource,
     /// What it opens.
@@ -31,6 +35,15 @@ pub struct NewToken<'a> {
     pub lifetime: Duration,
     /// The position in the revocation feed that was read no later than any of the above.
     pub position: u64,
+}
+
+/// The user that a client acts for, and by which grant.
+#[derive(Clone, Copy)]
+pub struct OnBehalfOf<'a> {
+    /// The user.
+    pub user: &'a User,
+    /// The grant.
+    pub grant_id: &'a GrantId,
 }
 
 /// Why no token was made.
@@ -47,8 +60,8 @@ pub enum IssueError {
     Failed(String),
 }
 
-/// The claims of a new token of `client` for itself (RFC 6749 section 4.4): subject and client are
-/// the same.
+/// The claims of a new token. Where a client acts for itself (RFC 6749 section 4.4), it is the
+/// subject; else the user is, and the roles are the user's.
 pub fn claims(
     issuer: &Issuer,
     new: NewToken<'_>,
@@ -58,9 +71,13 @@ pub fn claims(
     let failed = |cause: &dyn std::fmt::Display| IssueError::Failed(cause.to_string());
     let random = random::<TOKEN_ID_BYTES>(entropy).map_err(|cause| failed(&cause))?;
     let jti: TokenId = URL_SAFE_NO_PAD.encode(random).parse().map_err(|cause| failed(&cause))?;
+    let (sub, roles) = match new.on_behalf_of {
+        Some(OnBehalfOf { user, .. }) => (user.user_id.to_string(), &user.roles),
+        None => (new.client.client_id.to_string(), &new.client.roles),
+    };
     Ok(Claims {
         iss: issuer.clone(),
-        sub: new.client.client_id.to_string(),
+        sub,
         aud: new.resource.resource.clone(),
         client_id: new.client.client_id.clone(),
         iat: now,
@@ -68,9 +85,9 @@ pub fn claims(
         exp: now + new.lifetime,
         jti,
         scope: new.scope,
-        roles: new.client.roles.iter().cloned().collect(),
+        roles: roles.iter().cloned().collect(),
         rev: Some(new.position),
-        grant_id: None,
+        grant_id: new.on_behalf_of.map(|behalf| behalf.grant_id.to_string()),
         others: BTreeMap::from_iter(new.client.claims.clone()),
     })
 }

@@ -155,6 +155,17 @@ impl ScopeSet {
         self.0.iter().any(|mine| &mine.server == server && &mine.what == what)
     }
 
+    /// What both sets open at one server: each scope of either that the other implies. Nothing is lost
+    /// so, because of two scopes that overlap one always implies the other.
+    #[must_use]
+    pub fn intersection(&self, other: &Self, tools: &Tools) -> Self {
+        let common =
+            |one: &Self, other: &Self| one.0.iter().filter(|scope| other.implies(scope, tools)).cloned().collect();
+        let mut both: Self = common(self, other);
+        both.extend(&common(other, self));
+        both.at(tools)
+    }
+
     /// The scopes of one server that no other member of the set implies already.
     #[must_use]
     pub fn at(&self, tools: &Tools) -> Self {

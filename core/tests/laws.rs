@@ -69,6 +69,22 @@ proptest! {
     }
 
     #[test]
+    fn what_two_sets_have_in_common_opens_exactly_what_both_open(
+        tools in any_tools(),
+        one in any_scopes(),
+        other in any_scopes(),
+    ) {
+        let both = one.intersection(&other, &tools);
+        let (opened, others) = (callable(&one, &tools), callable(&other, &tools));
+        let expected: Vec<String> = opened.into_iter().filter(|tool| others.contains(tool)).collect();
+        prop_assert_eq!(callable(&both, &tools), expected);
+        prop_assert_eq!(&both, &other.intersection(&one, &tools));
+        for scope in both.iter() {
+            prop_assert!(one.implies(scope, &tools) && other.implies(scope, &tools), "{} of {} and {}", scope, one, other);
+        }
+    }
+
+    #[test]
     fn implication_is_transitive(tools in any_tools(), a in any_scope(), b in any_scope(), c in any_scope()) {
         if a.implies(&b, &tools) && b.implies(&c, &tools) {
             prop_assert!(a.implies(&c, &tools), "{a} implies {b} implies {c}");

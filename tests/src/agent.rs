@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -66,11 +66,7 @@ impl Agent {
     /// Runs it with a standard input.
     #[must_use]
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ended {
-        let mut command = self.command(arguments);
-        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = pipes.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        Ended::of(child.wait_with_output().unwrap())
+        binary::run_with_input(&mut self.command(arguments), input)
     }
 
     /// Writes a file of this mode into the home and gives its path.

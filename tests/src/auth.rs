@@ -79,6 +79,16 @@ impl AuthService {
         command
     }
 
+    /// Another process that serves the same data as the same issuer, on another port.
+    #[must_use]
+    pub fn replica(&self) -> Service {
+        Service::start("auth-service", |port| {
+            let mut command = Self::command_line(&self.folder, &["serve"]);
+            command.args(["--listen", &format!("127.0.0.1:{port}"), "--issuer", &self.issuer]);
+            command
+        })
+    }
+
     /// A command of `auth-service` on the data in `folder`, settings by environment.
     #[must_use]
     pub fn command_line(folder: &Path, arguments: &[&str]) -> Command {

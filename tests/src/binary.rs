@@ -1,5 +1,6 @@
 //! The built binaries: where they lie, and running one of them to its end.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -74,6 +75,14 @@ impl Ended {
     pub fn text(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
+}
+
+/// Runs `command` to its end, with a standard input.
+#[must_use]
+pub fn run_with_input(command: &mut Command, input: &str) -> Ended {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    Ended::of(child.wait_with_output().unwrap())
 }
 
 /// Runs `command` to its end.

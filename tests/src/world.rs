@@ -4,12 +4,15 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, Weak};
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::admin::AdminApi;
 use crate::auth::{AuthService, Credentials};
+use crate::editor::Editor;
 use crate::hr::HrServer;
 use crate::mcp::{Caller, Era};
+use crate::person::Person;
 
 /// The roles of every world: the seed's three, and one for each narrower way to be allowed something
 /// at HR. `Outsider` may do everything, elsewhere.
@@ -87,6 +90,30 @@ impl World {
     pub fn hr_token(&self, roles: &[&str], scope: &str) -> String {
         let client = self.client(roles);
         self.auth.token(&client, &[("resource", &self.hr.resource), ("scope", scope)])
+    }
+
+    /// A new person with these roles, named after the test that asks for one.
+    #[must_use]
+    pub fn person(&self, username: &str, roles: &[&str]) -> Person {
+        Person::register(&self.admin(), username, roles)
+    }
+
+    /// A new editor that wants to use HR.
+    #[must_use]
+    pub fn editor(&self) -> Editor<'_> {
+        self.editor_with(&json!({}))
+    }
+
+    /// A new editor that wants to use HR, registered with more members.
+    #[must_use]
+    pub fn editor_with(&self, more: &Value) -> Editor<'_> {
+        Editor::register(&self.auth, &self.admin(), &self.hr.resource, more)
+    }
+
+    /// A caller of HR with a token.
+    #[must_use]
+    pub fn hr_caller(&self, token: &str) -> Caller<'_> {
+        Caller::new(&self.hr.http, &self.hr.resource, Some(token), Era::July2026)
     }
 
     /// A caller of HR without any token.

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A path and method of every collection, each of which must be closed to strangers.
-const PATHS: [(&str, &str); 12] = [
+const PATHS: [(&str, &str); 15] = [
     ("GET", "/clients"),
     ("POST", "/clients"),
     ("GET", "/clients/admin"),
@@ -16,6 +16,9 @@ const PATHS: [(&str, &str); 12] = [
     ("GET", "/roles"),
     ("PUT", "/roles/Manager"),
     ("GET", "/resources"),
+    ("GET", "/users"),
+    ("POST", "/users"),
+    ("DELETE", "/users/usr_nobody"),
     ("GET", "/keys"),
     ("POST", "/keys/rotate"),
     ("DELETE", "/keys/any"),

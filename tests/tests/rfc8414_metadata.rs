@@ -43,10 +43,16 @@ fn what_is_built_is_named() {
     assert_eq!(metadata["revocation_endpoint"], endpoint("/oauth2/revoke"));
     assert_eq!(metadata["introspection_endpoint"], endpoint("/oauth2/introspect"));
     assert_eq!(metadata["jwks_uri"], endpoint("/.well-known/jwks.json"));
-    assert_eq!(metadata["grant_types_supported"], json!(["client_credentials"]));
-    for endpoint in ["token", "revocation", "introspection"] {
-        let methods = &metadata[format!("{endpoint}_endpoint_auth_methods_supported")];
-        assert_eq!(methods, &json!(["client_secret_basic", "client_secret_post"]), "{endpoint}");
+    assert_eq!(metadata["authorization_endpoint"], endpoint("/oauth2/authorize"));
+    assert_eq!(metadata["grant_types_supported"], json!(["authorization_code", "client_credentials", "refresh_token"]));
+    assert_eq!(metadata["response_types_supported"], json!(["code"]));
+    assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+    assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+    assert_eq!(metadata["scopes_supported"], json!(["offline_access"]));
+    for (endpoint, public) in [("token", true), ("revocation", true), ("introspection", false)] {
+        let methods = metadata[format!("{endpoint}_endpoint_auth_methods_supported")].as_array().unwrap();
+        assert_eq!(methods[..2], [json!("client_secret_basic"), json!("client_secret_post")], "{endpoint}");
+        assert_eq!(methods[2..] == [json!("none")], public, "{endpoint}");
     }
 }
 
@@ -55,16 +61,14 @@ fn what_is_not_built_is_not_named() {
     let world = World::shared();
     let metadata = world.auth.get(DOCUMENTS[0]).expect(200).json();
     for name in [
-        "authorization_endpoint",
         "registration_endpoint",
         "pushed_authorization_request_endpoint",
         "userinfo_endpoint",
-        "code_challenge_methods_supported",
         "dpop_signing_alg_values_supported",
     ] {
         assert_eq!(metadata.get(name), None, "{name}");
     }
-    for path in ["/oauth2/authorize", "/oauth2/register", "/oauth2/par", "/login"] {
+    for path in ["/oauth2/register", "/oauth2/par"] {
         assert_eq!(world.auth.get(path).status, 404, "{path}");
     }
 }

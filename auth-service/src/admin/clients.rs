@@ -14,9 +14,10 @@ use super::error::AdminError;
 use super::json::{read_metadata, segment};
 use super::listing::Page;
 use crate::administration::{ClientWithSecrets, RegisteredClient};
-use crate::clients::{AUTHENTICATION_METHODS, AccessTokenLifetime, Client, ClientChanges, GRANT_TYPES, NewClient};
+use crate::clients::{AccessTokenLifetime, AuthenticationMethod, Client, ClientChanges, GrantType, NewClient};
 use crate::oauth2::error::ErrorBody;
 use crate::policy::ADMIN_PATH;
+use crate::redirect_uris::RedirectUri;
 use crate::secrets::{SecretId, SecretRecord};
 use crate::service::Service;
 
@@ -29,9 +30,12 @@ pub struct ClientView {
     /// Its name for people.
     client_name: String,
     /// The grants that it may use.
-    grant_types: [&'static str; 1],
-    /// How it authenticates; `client_secret_post` comes with it.
-    token_endpoint_auth_method: &'static str,
+    grant_types: BTreeSet<GrantType>,
+    /// How it authenticates; `client_secret_post` comes with `client_secret_basic`.
+    token_endpoint_auth_method: AuthenticationMethod,
+    /// Where people may be sent back to.
+    #[schema(value_type = Vec<String>)]
+    redirect_uris: BTreeSet<RedirectUri>,
     /// Its roles.
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleName>,
@@ -68,12 +72,15 @@ pub struct ClientDetails {
 pub struct ClientRegistration<'a> {
     #[serde(flatten)]
     client: ClientView,
-    /// The identifier of its first secret.
-    secret_id: &'a SecretId,
+    /// The identifier of its first secret; a public client has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_id: Option<&'a SecretId>,
     /// Its first secret, shown this once.
-    client_secret: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
     /// 0: it does not expire by itself (RFC 7591 section 3.2.1).
-    client_secret_expires_at: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_expires_at: Option<u8>,
 }
 
 /// A page of clients.
@@ -90,8 +97,9 @@ impl From<Client> for ClientView {
         Self {
             client_id: client.client_id,
             client_name: client.client_name,
-            grant_types: GRANT_TYPES,
-            token_endpoint_auth_method: AUTHENTICATION_METHODS[0],
+            grant_types: client.grant_types,
+            token_endpoint_auth_method: client.token_endpoint_auth_method,
+            redirect_uris: client.redirect_uris,
             roles: client.roles,
             resources: client.resources,
             claims: client.claims,
@@ -111,11 +119,12 @@ impl From<ClientWithSecrets> for ClientDetails {
 
 impl<'a> From<&'a RegisteredClient> for ClientRegistration<'a> {
     fn from(registered: &'a RegisteredClient) -> Self {
+        let secret = registered.secret.as_ref();
         Self {
             client: registered.client.clone().into(),
-            secret_id: &registered.secret.secret_id,
-            client_secret: registered.secret.secret.expose(),
-            client_secret_expires_at: 0,
+            secret_id: secret.map(|secret| &secret.secret_id),
+            client_secret: secret.map(|secret| secret.secret.expose()),
+            client_secret_expires_at: secret.map(|_| 0),
         }
     }
 }

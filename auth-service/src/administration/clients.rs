@@ -29,8 +29,8 @@ pub struct NewSecret {
 pub struct RegisteredClient {
     /// The client.
     pub client: Client,
-    /// Its first secret.
-    pub secret: NewSecret,
+    /// Its first secret; a public client has none.
+    pub secret: Option<NewSecret>,
 }
 
 /// A client and what may be told of its secrets.
@@ -42,7 +42,7 @@ pub struct ClientWithSecrets {
 }
 
 impl Administration {
-    /// Registers a client and gives it its first secret.
+    /// Registers a client and gives it its first secret, unless it is a public one.
     pub async fn create_client(&self, new: NewClient) -> Result<RegisteredClient, AdministrationError> {
         let now = self.clock.now();
         let generated = self.generate_client_id()?;
@@ -53,7 +53,10 @@ impl Administration {
         if !change.insert_client(&client).await? {
             return Err(AdministrationError::Conflict(format!("the client_id {} is taken", client.client_id)));
         }
-        change.add_secret(&client.client_id, &secret.secret_id, &hash, now).await?;
+        let secret = (!client.is_public()).then_some(secret);
+        if let Some(secret) = &secret {
+            change.add_secret(&client.client_id, &secret.secret_id, &hash, now).await?;
+        }
         change.commit().await?;
         Ok(RegisteredClient { client, secret })
     }
@@ -100,7 +103,11 @@ impl Administration {
         let now = self.clock.now();
         let (secret, hash) = self.generate_secret(now).await?;
         let mut change = self.storage.change().await?;
-        existing(&mut change, client_id).await?;
+        if existing(&mut change, client_id).await?.is_public() {
+            let sentence =
+                format!("the client {client_id} is public (token_endpoint_auth_method none): it has no secrets");
+            return Err(AdministrationError::Conflict(sentence));
+        }
         if change.secrets_of(client_id).await?.len() >= MOST_SECRETS {
             return Err(AdministrationError::Conflict(format!(
                 "a client has at most {MOST_SECRETS} live secrets; retire one first"

@@ -129,11 +129,11 @@ impl Administration {
         definition: ClientDefinition,
     ) -> Result<Option<Difference>, AdministrationError> {
         let before = change.client(&client_id).await?;
-        let after = NewClient::from(definition.clone()).validate(client_id.clone(), policy, self.clock.now());
+        let after = NewClient::from(definition).validate(client_id.clone(), policy, self.clock.now());
         let after =
             after.map_err(|error| AdministrationError::InvalidMetadata(format!("client {client_id}: {error}")))?;
         let was = before.as_ref().map(ClientDefinition::from);
-        let found = difference("client", &client_id, was.as_ref(), Some(&definition));
+        let found = difference("client", &client_id, was.as_ref(), Some(&ClientDefinition::from(&after)));
         match (&found, before) {
             (None, _) => {}
             (Some(_), None) => {

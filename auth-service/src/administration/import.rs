@@ -48,7 +48,10 @@ impl Administration {
         let mut registered = Vec::with_capacity(prepared.len());
         for Prepared { client, secret, hash } in prepared {
             if change.insert_client(&client).await? {
-                change.add_secret(&client.client_id, &secret.secret_id, &hash, now).await?;
+                let secret = (!client.is_public()).then_some(secret);
+                if let Some(secret) = &secret {
+                    change.add_secret(&client.client_id, &secret.secret_id, &hash, now).await?;
+                }
                 registered.push(RegisteredClient { client, secret });
             } else if skip_existing {
                 imported.skipped += 1;

@@ -25,6 +25,13 @@ pub fn run(settings: &Settings, has_master_key: bool) -> Result<(), CommandError
         ("tls", tls),
         ("tls-terminated", settings.tls_terminated.to_string()),
         ("trusted-proxies", some_or(&settings.trusted_proxies.to_string(), "none")),
+        (
+            "unregistered-client-scope",
+            settings.unregistered_client_scope.as_ref().map_or_else(
+                || "all, but administration and the feed".to_owned(),
+                |scope| some_or(&scope.to_string(), "nothing"),
+            ),
+        ),
         ("metrics-listen", settings.metrics_listen.map_or_else(|| "off".to_owned(), |at| at.to_string())),
     ]);
     writeln!(std::io::stdout(), "{text}settings are good").map_err(CommandError::other)

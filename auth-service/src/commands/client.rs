@@ -12,7 +12,8 @@ use super::{CommandError, administration};
 use crate::admin::clients::{ClientDetails, ClientRegistration, ClientView};
 use crate::admin::secrets::NewSecretView;
 use crate::administration::{Administration, ClientWithSecrets};
-use crate::clients::{AccessTokenLifetime, Client, ClientChanges, NewClient};
+use crate::clients::{AccessTokenLifetime, AuthenticationMethod, Client, ClientChanges, GrantType, NewClient};
+use crate::redirect_uris::RedirectUri;
 use crate::secrets::SecretId;
 use crate::settings::Settings;
 
@@ -61,6 +62,16 @@ pub struct CreateClient {
     /// Its name for people
     #[arg(long, default_value = "")]
     name: String,
+    /// A grant that it may use; may be repeated [default: client_credentials, or with a redirect URI
+    /// authorization_code and refresh_token]
+    #[arg(long = "grant-type", value_name = "GRANT")]
+    grant_types: Vec<GrantType>,
+    /// Where people are sent back to; may be repeated
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<RedirectUri>,
+    /// It has no secret: it runs where none would stay one
+    #[arg(long)]
+    public: bool,
     /// A role that it holds; may be repeated
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<RoleName>,
@@ -86,6 +97,15 @@ pub struct UpdateClient {
     /// A new name for people
     #[arg(long)]
     name: Option<String>,
+    /// The grants that it may use from now on; may be repeated
+    #[arg(long = "grant-type", value_name = "GRANT")]
+    grant_types: Vec<GrantType>,
+    /// Where people may be sent back to from now on; may be repeated
+    #[arg(long = "redirect-uri", value_name = "URI", conflicts_with = "no_redirect_uris")]
+    redirect_uris: Vec<RedirectUri>,
+    /// Let people be sent back nowhere
+    #[arg(long)]
+    no_redirect_uris: bool,
     /// Its roles from now on; may be repeated
     #[arg(long = "role", value_name = "ROLE", conflicts_with = "no_roles")]
     roles: Vec<RoleName>,
@@ -164,6 +184,13 @@ async fn register(administration: &Administration, create: CreateClient) -> Resu
     let new = NewClient {
         client_id: create.id,
         client_name: create.name,
+        grant_types: (!create.grant_types.is_empty()).then(|| BTreeSet::from_iter(create.grant_types)),
+        token_endpoint_auth_method: if create.public {
+            AuthenticationMethod::None
+        } else {
+            AuthenticationMethod::ClientSecretBasic
+        },
+        redirect_uris: BTreeSet::from_iter(create.redirect_uris),
         roles: BTreeSet::from_iter(create.roles),
         resources: (!create.resources.is_empty()).then(|| BTreeSet::from_iter(create.resources)),
         claims: Map::from_iter(create.claims),
@@ -172,12 +199,15 @@ async fn register(administration: &Administration, create: CreateClient) -> Resu
     };
     let registered = administration.create_client(new).await?;
     create.format.print(&ClientRegistration::from(&registered), |_| {
-        let text = lines([
-            ("client_id", registered.client.client_id.to_string()),
-            ("client_secret", registered.secret.secret.expose().to_owned()),
-            ("roles", joined(&registered.client.roles)),
-        ]);
-        format!("{text}\nKeep the secret now: it is not shown again.\n")
+        let client_id = ("client_id", registered.client.client_id.to_string());
+        let roles = ("roles", joined(&registered.client.roles));
+        match &registered.secret {
+            Some(secret) => {
+                let text = lines([client_id, ("client_secret", secret.secret.expose().to_owned()), roles]);
+                format!("{text}\nKeep the secret now: it is not shown again.\n")
+            }
+            None => lines([client_id, ("redirect_uris", joined(&registered.client.redirect_uris)), roles]),
+        }
     })
 }
 
@@ -214,6 +244,9 @@ fn described(found: &ClientWithSecrets) -> String {
         ("client_id", client.client_id.to_string()),
         ("name", client.client_name.clone()),
         ("state", if client.disabled { "disabled" } else { "enabled" }.to_owned()),
+        ("grants", joined(client.grant_types.iter().map(|grant| grant.as_str()))),
+        ("authenticates by", client.token_endpoint_auth_method.as_str().to_owned()),
+        ("redirect_uris", joined(&client.redirect_uris)),
         ("roles", joined(&client.roles)),
         ("resources", client.resources.as_ref().map_or("all that its roles reach".to_owned(), joined)),
         ("claims", Value::Object(client.claims.clone()).to_string()),
@@ -252,6 +285,10 @@ impl UpdateClient {
         let resources = (!self.resources.is_empty()).then(|| Some(BTreeSet::from_iter(self.resources)));
         ClientChanges {
             client_name: self.name,
+            grant_types: (!self.grant_types.is_empty()).then(|| BTreeSet::from_iter(self.grant_types)),
+            token_endpoint_auth_method: None,
+            redirect_uris: (self.no_redirect_uris || !self.redirect_uris.is_empty())
+                .then(|| BTreeSet::from_iter(self.redirect_uris)),
             roles: (self.no_roles || !self.roles.is_empty()).then(|| BTreeSet::from_iter(self.roles)),
             resources: if self.any_resource { Some(None) } else { resources },
             claims: (!self.claims.is_empty()).then(|| Map::from_iter(self.claims)),

@@ -109,7 +109,8 @@ fn create_privately(path: &Path) -> Result<File, CommandError> {
 fn write(file: &mut File, registered: &[RegisteredClient]) -> std::io::Result<()> {
     let mut text = zeroize::Zeroizing::new(Vec::with_capacity(registered.len() * 128));
     for one in registered {
-        let line = json!({"client_id": one.client.client_id, "client_secret": one.secret.secret.expose()});
+        let Some(secret) = &one.secret else { continue };
+        let line = json!({"client_id": one.client.client_id, "client_secret": secret.secret.expose()});
         serde_json::to_writer(&mut *text, &line)?;
         text.push(b'\n');
     }

@@ -21,12 +21,16 @@ use crate::crypto::pool::HashPool;
 use crate::crypto::verified::VerifiedSecrets;
 use crate::current::{CurrentCache, Source};
 use crate::custody::CustodyError;
+use crate::delegation::Ceiling;
 use crate::feed::Feed;
 use crate::limits::failures::FailureLimits;
+use crate::limits::sign_ins::SignInLimits;
 use crate::metrics::{Metrics, register_feed, register_hash_pool};
+use crate::reaping;
 use crate::server;
 use crate::service::Service;
 use crate::settings::{InvalidSettings, Settings};
+use crate::sign_in::SignIn;
 use crate::storage::Storage;
 
 /// How often what waits to be written is written, and what has expired is forgotten.
@@ -101,6 +105,13 @@ async fn build(
     let verified = VerifiedSecrets::new(entropy.as_ref()).map_err(CommandError::other)?;
     Ok(Service {
         administration: Administration::new(storage.clone(), issuer.clone(), entropy.clone(), Arc::clone(&clock)),
+        sign_in: SignIn::new(
+            storage.clone(),
+            Arc::clone(&pool),
+            SignInLimits::new(DefaultClock::default()),
+            entropy.clone(),
+        ),
+        ceiling: Ceiling::new(settings.unregistered_client_scope.clone()),
         authenticator: Authenticator::new(storage.clone(), pool, verified, FailureLimits::new(DefaultClock::default())),
         trusted_proxies: settings.trusted_proxies.clone(),
         algorithm: settings.signing_algorithm,
@@ -137,6 +148,8 @@ async fn keep_house(service: web::Data<Service>, stop: impl Future<Output = ()>)
 async fn tidy(service: &Service) -> Result<(), CustodyError> {
     service.authenticator.write_uses().await?;
     service.storage.forget_revocations(service.clock.now()).await?;
+    let reaped = reaping::reap(&service.storage, service.clock.now()).await?;
+    tracing::debug!(reaped, "what has ended is gone");
     service.storage.hear_position().await?;
     let Service { custody, storage, algorithm, key_rotation, clock, .. } = service;
     custody.keep_timetable(storage, *algorithm, *key_rotation, clock.as_ref()).await

@@ -11,7 +11,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroize as _;
 
 use super::entropy::{Entropy, NoEntropy, random};
-use super::secret::ClientSecret;
+use super::secret::{ClientSecret, Secret};
 
 /// The length of a hash, in bytes.
 const OUTPUT_BYTES: usize = 32;
@@ -34,6 +34,9 @@ impl Cost {
     /// For secrets that were generated here: 1 MiB, one pass. Their 256 random bits cannot be
     /// guessed at any price, so a slow hash would protect nothing and only be a way to exhaust us.
     pub(crate) const GENERATED: Self = Self { memory: 1024, passes: 1, parallelism: 1 };
+
+    /// For passwords, which people choose and others guess: what OWASP asks for, 19 MiB and two passes.
+    pub(crate) const PASSWORD: Self = Self { memory: 19_456, passes: 2, parallelism: 1 };
 
     /// The most that a stored hash may ask for. Above what is written today, so that parameters can
     /// be raised and rows of a newer version still be read; low enough that no row can exhaust us.
@@ -161,6 +164,22 @@ pub(crate) fn matches(
     }
 }
 
+/// As [`matches`], for a user's password. Without a stored hash, for a user who does not exist or has
+/// no password, the answer is no at the cost of a password's hash.
+///
+/// # Errors
+/// [`HashFailed`] where the library refuses.
+pub(crate) fn password_matches(
+    stored: Option<&StoredHash>,
+    password: &Secret,
+    memory: &mut HashMemory,
+) -> Result<bool, HashFailed> {
+    match stored {
+        Some(stored) => stored.matches(password.expose(), memory),
+        None => match_nothing(password.expose(), Cost::PASSWORD, memory).map(|()| false),
+    }
+}
+
 /// Spends what comparing `secret` with a stored hash of this cost would, and learns nothing.
 fn match_nothing(secret: &str, cost: Cost, memory: &mut HashMemory) -> Result<(), HashFailed> {
     let salt = Salt::new(&[0; SALT_BYTES]).map_err(|_| HashFailed)?;
@@ -219,9 +238,6 @@ mod tests {
     /// The cheapest hash there is; the rules do not depend on the cost.
     const LEAST: Cost = Cost { memory: 8, passes: 1, parallelism: 1 };
 
-    /// What people's passwords would be hashed with: OWASP's parameters.
-    const HEAVY: Cost = Cost { memory: 19_456, passes: 2, parallelism: 1 };
-
     fn hash(secret: &str, cost: Cost) -> StoredHash {
         let salt = NewSalt::generate(&SystemEntropy).unwrap();
         StoredHash::create(secret, cost, &salt, &mut HashMemory::default()).unwrap()
@@ -230,7 +246,7 @@ mod tests {
     #[test]
     fn a_secret_matches_its_own_hash_and_no_other() {
         let memory = &mut HashMemory::default();
-        for cost in [Cost::GENERATED, HEAVY, LEAST] {
+        for cost in [Cost::GENERATED, Cost::PASSWORD, LEAST] {
             let stored: StoredHash = hash("right", cost).as_str().parse().unwrap();
             assert_eq!(stored.matches("right", memory), Ok(true));
             assert_eq!(stored.matches("wrong", memory), Ok(false));
@@ -243,7 +259,7 @@ mod tests {
         let stored = hash("right", Cost::GENERATED);
         assert!(stored.as_str().starts_with("$argon2id$v=19$m=1024,t=1,p=1$"), "{}", stored.as_str());
         assert!(Argon2::default().verify_password(b"right", stored.as_str()).is_ok());
-        assert!(hash("right", HEAVY).as_str().contains("$m=19456,t=2,p=1$"));
+        assert!(hash("right", Cost::PASSWORD).as_str().contains("$m=19456,t=2,p=1$"));
     }
 
     #[test]
@@ -254,7 +270,7 @@ mod tests {
     #[test]
     fn memory_that_other_hashes_have_used_changes_no_answer() {
         let memory = &mut HashMemory::default();
-        let (light, heavy) = (hash("light", Cost::GENERATED), hash("heavy", HEAVY));
+        let (light, heavy) = (hash("light", Cost::GENERATED), hash("heavy", Cost::PASSWORD));
         for _ in 0..2 {
             assert_eq!(heavy.matches("heavy", memory), Ok(true));
             assert_eq!(light.matches("light", memory), Ok(true));
@@ -266,7 +282,7 @@ mod tests {
         let memory = &mut HashMemory::default();
         match_nothing("any", Cost::GENERATED, memory).unwrap();
         assert_eq!(memory.0.len(), 1024);
-        match_nothing("any", HEAVY, memory).unwrap();
+        match_nothing("any", Cost::PASSWORD, memory).unwrap();
         match_nothing("any", Cost::GENERATED, memory).unwrap();
         assert_eq!(memory.0.len(), 19_456);
     }

@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
@@ -143,6 +144,13 @@ impl MasterKey {
     pub(crate) fn write_new(&self, path: &Path) -> Result<(), MasterKeyError> {
         let written = write(path, self).and_then(|()| sync_directory(path));
         written.map_err(|error| MasterKeyError::File { path: path.to_owned(), error })
+    }
+
+    /// A key for `purpose` that follows from this one: whoever has it cannot tell this one, nor that
+    /// for another purpose.
+    pub(crate) fn derive(&self, purpose: &'static str) -> hmac::Key {
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.expose()), purpose.as_bytes());
+        hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
     }
 
     /// The bytes, for the cipher.

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::fair_queue::{Bounds, FairQueue};
-use super::hash::{self, HashFailed, HashMemory, StoredHash};
-use super::secret::ClientSecret;
+use super::hash::{self, Cost, HashFailed, HashMemory, NewSalt, StoredHash};
+use super::secret::{ClientSecret, Secret};
 use crate::limits::address::AddressPrefix;
 
 /// What may wait. One client needs few places, since equal secrets of one client share a hash;
@@ -140,6 +140,33 @@ impl HashPool {
         presented: Arc<ClientSecret>,
     ) -> Result<bool, NotHashed> {
         self.run(lane, move |memory| hash::matches(stored.as_ref(), &presented, memory)).await
+    }
+
+    /// Whether the presented password is the one of the stored hash. `None` is for a user who does
+    /// not exist or has no password: never true, at the same cost.
+    ///
+    /// # Errors
+    /// Why nothing can be said.
+    pub(crate) async fn verify_password(
+        &self,
+        lane: Lane,
+        stored: Option<StoredHash>,
+        presented: Arc<Secret>,
+    ) -> Result<bool, NotHashed> {
+        self.run(lane, move |memory| hash::password_matches(stored.as_ref(), &presented, memory)).await
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// Why there is no hash.
+    pub(crate) async fn hash_password(
+        &self,
+        lane: Lane,
+        password: Arc<Secret>,
+        salt: NewSalt,
+    ) -> Result<StoredHash, NotHashed> {
+        self.run(lane, move |memory| StoredHash::create(password.expose(), Cost::PASSWORD, &salt, memory)).await
     }
 
     /// What the pool has done so far.

@@ -1,23 +1,71 @@
 //! How a client says who it is (RFC 6749 section 2.3): `client_secret_basic` or
-//! `client_secret_post`, never both. Owns reading the credentials; whether they are right is
-//! [`crate::authentication`]'s.
+//! `client_secret_post`, never both; a public client by its name alone. Owns reading the credentials;
+//! whether they are right is [`crate::authentication`]'s.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
+use bailiwick_core::ClientId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::error::OAuthError;
 use super::form::{Form, form_decoded};
-use crate::authentication::Credentials;
+use crate::authentication::{Authenticated, Credentials};
+use crate::clients::Client;
 use crate::crypto::secret::Secret;
+use crate::service::Service;
 
 /// The longest `Authorization` header that is looked at, in bytes.
 const LONGEST_HEADER: usize = 4096;
 
-/// The credentials that the request presents.
-pub fn presented(request: &HttpRequest, form: &mut Form) -> Result<Credentials, OAuthError> {
+/// A client that said who it is.
+pub enum Identified {
+    /// It proved it.
+    Authenticated(Authenticated),
+    /// It is a public one: what it brings has to prove the rest.
+    Public(Client),
+}
+
+impl Identified {
+    /// The client.
+    pub fn client(&self) -> &Client {
+        match self {
+            Self::Authenticated(authenticated) => &authenticated.known.client,
+            Self::Public(client) => client,
+        }
+    }
+
+    /// The client with its proof.
+    ///
+    /// # Errors
+    /// `invalid_client` for a public one, which has none.
+    pub fn authenticated(&self) -> Result<&Authenticated, OAuthError> {
+        match self {
+            Self::Authenticated(authenticated) => Ok(authenticated),
+            Self::Public(_) => Err(OAuthError::InvalidClient("client_public")),
+        }
+    }
+}
+
+/// The client that sends the request.
+///
+/// # Errors
+/// Where it does not prove who it is, and is no public client.
+pub async fn identify(request: &HttpRequest, form: &mut Form, service: &Service) -> Result<Identified, OAuthError> {
+    if let Some(credentials) = presented(request, form)? {
+        let address = service.address_of(request);
+        return Ok(Identified::Authenticated(service.authenticate(credentials, address).await?));
+    }
+    let no_credentials = || OAuthError::InvalidClient("no_credentials");
+    let client_id: ClientId = form.get("client_id").and_then(|text| text.parse().ok()).ok_or_else(no_credentials)?;
+    let found = service.storage.public_client_snapshot(&client_id).await?.client;
+    let public = found.filter(|client| client.is_public() && !client.disabled);
+    public.map(Identified::Public).ok_or_else(no_credentials)
+}
+
+/// The credentials that the request presents, if any.
+fn presented(request: &HttpRequest, form: &mut Form) -> Result<Option<Credentials>, OAuthError> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let header = headers.next();
     if headers.next().is_some() {
@@ -34,10 +82,10 @@ pub fn presented(request: &HttpRequest, form: &mut Form) -> Result<Credentials, 
             if form.get("client_id").is_some_and(|client_id| client_id != credentials.client_id) {
                 return Err(OAuthError::InvalidRequest("client_id differs from the Authorization header".to_owned()));
             }
-            Ok(credentials)
+            Ok(Some(credentials))
         }
-        (None, Some(secret)) => Ok(Credentials { client_id: form.required("client_id")?.to_owned(), secret }),
-        (None, None) => Err(OAuthError::InvalidClient("no_credentials")),
+        (None, Some(secret)) => Ok(Some(Credentials { client_id: form.required("client_id")?.to_owned(), secret })),
+        (None, None) => Ok(None),
     }
 }
 

@@ -31,6 +31,21 @@ pub enum OAuthError {
     /// The client may not do this.
     #[error("{0}")]
     UnauthorizedClient(String),
+    /// A code or refresh token is unknown, expired, used, or somebody else's.
+    #[error("{0}")]
+    InvalidGrant(String),
+    /// There is no such response type here.
+    #[error("response_type must be code")]
+    UnsupportedResponseType,
+    /// The person said no.
+    #[error("the person did not allow it")]
+    AccessDenied,
+    /// Nobody has signed in, and the client wants nobody to be asked.
+    #[error("the person has to sign in")]
+    LoginRequired,
+    /// The person would have to be asked, and the client wants nobody to be.
+    #[error("the person has to be asked")]
+    ConsentRequired,
     /// There is no such grant type here.
     #[error("{0}")]
     UnsupportedGrantType(String),
@@ -74,6 +89,11 @@ impl OAuthError {
             Self::InvalidRequest(_) | Self::TooLarge(_) => "invalid_request",
             Self::InvalidClient(_) => "invalid_client",
             Self::UnauthorizedClient(_) => "unauthorized_client",
+            Self::InvalidGrant(_) => "invalid_grant",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::AccessDenied => "access_denied",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
             Self::UnsupportedGrantType(_) => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
             Self::InvalidTarget(_) => "invalid_target",
@@ -83,7 +103,7 @@ impl OAuthError {
     }
 
     /// What the caller is told; unknown client and wrong secret in the same words.
-    fn description(&self) -> String {
+    pub fn description(&self) -> String {
         match self {
             Self::InvalidClient(_) => "client authentication failed; check client_id and client_secret".to_owned(),
             Self::TooManyFailures { .. } => {

@@ -1,5 +1,5 @@
-//! The parameters of an OAuth request: an `application/x-www-form-urlencoded` body (RFC 6749
-//! appendix B), read strictly. Owns the limits of the body; knows no parameter by name.
+//! The parameters of an OAuth request: an `application/x-www-form-urlencoded` body or query
+//! (RFC 6749 appendix B), read strictly. Owns the limits of the body; knows no parameter by name.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -39,8 +39,12 @@ impl Form {
         self.0.remove(name)
     }
 
-    fn parse(body: &[u8]) -> Result<Self, OAuthError> {
-        let malformed = || OAuthError::InvalidRequest("the body is not form-urlencoded UTF-8".to_owned());
+    /// Reads the parameters of a body or of a query.
+    ///
+    /// # Errors
+    /// What is not so encoded, or stands twice.
+    pub fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+        let malformed = || OAuthError::InvalidRequest("the parameters are not form-urlencoded UTF-8".to_owned());
         let body = std::str::from_utf8(body).map_err(|_| malformed())?;
         let mut parameters = BTreeMap::new();
         for pair in body.split('&').filter(|pair| !pair.is_empty()) {

@@ -3,7 +3,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use bailiwick_core::Claims;
+use bailiwick_core::{Claims, ClientId, ScopeSet, UnixSeconds};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +13,7 @@ use super::form::Form;
 use super::revoke::TokenParameter;
 use crate::clients::Client;
 use crate::policy::GUARD_ROLE;
+use crate::refresh_tokens::{Coming, RefreshHandle};
 use crate::service::Service;
 use crate::tokens::ExamineError;
 
@@ -28,6 +29,25 @@ pub struct Introspection {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     claims: Option<Claims>,
+}
+
+/// What is told of a refresh token, to its own client alone.
+#[derive(Default, Serialize)]
+struct RefreshIntrospection {
+    active: bool,
+    #[serde(flatten)]
+    grant: Option<GrantIntrospection>,
+}
+
+#[derive(Serialize)]
+struct GrantIntrospection {
+    client_id: ClientId,
+    sub: String,
+    aud: String,
+    scope: ScopeSet,
+    grant_id: String,
+    iat: UnixSeconds,
+    exp: UnixSeconds,
 }
 
 /// Tells what a token says.
@@ -46,14 +66,18 @@ pub async fn introspect(
     service: web::Data<Service>,
 ) -> Result<HttpResponse, OAuthError> {
     let mut form = form;
-    let credentials = client_authentication::presented(&request, &mut form)?;
-    let authenticated = service.authenticate(credentials, service.address_of(&request)).await?;
+    let identified = client_authentication::identify(&request, &mut form, &service).await?;
+    let client = &identified.authenticated()?.known.client;
+    if let Some(handle) = RefreshHandle::presented(form.required("token")?) {
+        let body = RefreshIntrospection::of(&handle, client, &service).await?;
+        return Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body));
+    }
     let claims = match service.examine(form.required("token")?).await {
         Ok(claims) => Some(claims),
         Err(ExamineError::Invalid(_)) => None,
         Err(other) => return Err(OAuthError::Internal(other.to_string())),
     };
-    let claims = claims.filter(|claims| may_know(&authenticated.known.client, claims));
+    let claims = claims.filter(|claims| may_know(client, claims));
     let token_type = claims.is_some().then_some("Bearer");
     let body = Introspection { active: claims.is_some(), token_type, claims };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
@@ -64,4 +88,26 @@ fn may_know(client: &Client, claims: &Claims) -> bool {
     let is_guard = client.roles.iter().any(|role| role.as_str() == GUARD_ROLE);
     let guards_it = is_guard && client.resources.as_ref().is_some_and(|resources| resources.contains(&claims.aud));
     client.client_id == claims.client_id || guards_it
+}
+
+impl RefreshIntrospection {
+    /// Active is the live token of a grant that has not ended.
+    async fn of(handle: &RefreshHandle, client: &Client, service: &Service) -> Result<Self, OAuthError> {
+        let now = service.clock.now();
+        let mut change = service.storage.change().await?;
+        let Some(token) = change.refresh_token(&handle.hash()).await? else { return Ok(Self::default()) };
+        let grant = change.grant(&token.grant_id).await?;
+        let is_live = token.coming(None, now) == Coming::Live;
+        let known = grant.filter(|grant| is_live && grant.client_id == client.client_id && grant.expires_at > now);
+        let told = known.map(|grant| GrantIntrospection {
+            client_id: grant.client_id,
+            sub: grant.user_id.to_string(),
+            aud: grant.resource.to_string(),
+            scope: grant.scope,
+            grant_id: grant.grant_id.to_string(),
+            iat: token.issued_at,
+            exp: grant.expires_at,
+        });
+        Ok(Self { active: told.is_some(), grant: told })
+    }
 }

@@ -1,7 +1,10 @@
 //! The token endpoint (RFC 6749 section 3.2). Owns the way from request to grant; each grant is a
 //! file beside this one, and the next one is a line in [`token`].
 
+mod authorization_code;
 mod client_credentials;
+mod delegated;
+mod refresh_token;
 
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use utoipa::ToSchema;
 use super::client_authentication;
 use super::error::{ErrorBody, OAuthError};
 use super::form::Form;
-use crate::clients::GRANT_TYPES;
+use crate::clients::GrantType;
 use crate::service::Service;
 
 /// A successful answer (RFC 6749 section 5.1).
@@ -29,14 +32,25 @@ pub struct TokenResponse {
     /// What it opens.
     #[schema(value_type = String)]
     scope: ScopeSet,
+    /// What gives the next one, of a grant with `offline_access`: used once, then replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
 }
 
 /// The parameters of a token request.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is only the description of the form")]
 pub struct TokenRequest {
-    /// `client_credentials`.
+    /// `client_credentials`, `authorization_code` or `refresh_token`.
     grant_type: String,
+    /// The code, with `authorization_code`.
+    code: Option<String>,
+    /// What the code's challenge was made of (RFC 7636).
+    code_verifier: Option<String>,
+    /// Where the code was sent; compared where it is given.
+    redirect_uri: Option<String>,
+    /// The refresh token, with `refresh_token`.
+    refresh_token: Option<String>,
     /// The resource that the token is for (RFC 8707); may be left out where there is only one.
     resource: Option<String>,
     /// Scopes separated by spaces; left out: all that is allowed there.
@@ -53,7 +67,7 @@ pub struct TokenRequest {
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token (RFC 6749 section 5.1)", body = TokenResponse),
-        (status = 400, description = "invalid_request, unsupported_grant_type, invalid_scope, invalid_target", body = ErrorBody),
+        (status = 400, description = "invalid_request, invalid_grant, unauthorized_client, unsupported_grant_type, invalid_scope, invalid_target", body = ErrorBody),
         (status = 401, description = "invalid_client", body = ErrorBody),
         (status = 413, description = "The body has more than 64 KiB", body = ErrorBody),
         (status = 429, description = "Too many failed attempts; Retry-After says when", body = ErrorBody),
@@ -79,10 +93,17 @@ async fn issue(
 ) -> Result<TokenResponse, OAuthError> {
     let mut form = form?;
     let grant_type = form.required("grant_type")?.to_owned();
-    let credentials = client_authentication::presented(request, &mut form)?;
-    let authenticated = service.authenticate(credentials, service.address_of(request)).await?;
-    match grant_type.as_str() {
-        "client_credentials" => client_credentials::grant(service, &authenticated, &form).await,
-        _ => Err(OAuthError::UnsupportedGrantType(format!("grant_type must be {}", GRANT_TYPES.join(" or ")))),
+    let identified = client_authentication::identify(request, &mut form, service).await?;
+    let unsupported = |text: &str| OAuthError::UnsupportedGrantType(text.to_owned());
+    let grant_type: GrantType = grant_type.parse().map_err(unsupported)?;
+    let client = identified.client();
+    if !client.may_use(grant_type) {
+        let sentence = format!("the client is not registered for the grant {}", grant_type.as_str());
+        return Err(OAuthError::UnauthorizedClient(sentence));
+    }
+    match grant_type {
+        GrantType::ClientCredentials => client_credentials::grant(service, identified.authenticated()?, &form).await,
+        GrantType::AuthorizationCode => authorization_code::grant(service, client, &form).await,
+        GrantType::RefreshToken => refresh_token::grant(service, client, &form).await,
     }
 }

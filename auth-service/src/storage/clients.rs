@@ -10,7 +10,7 @@ use crate::secrets::SecretId;
 /// The columns that make a client, of the table `clients c`.
 macro_rules! client_columns {
     () => {
-        "c.client_id, c.client_name, c.claims, c.access_token_ttl, c.has_resources, c.disabled, \
+        "c.client_id, c.client_name, c.grant_types, c.token_endpoint_auth_method, c.redirect_uris, c.claims, c.access_token_ttl, c.has_resources, c.disabled, \
          c.created_at, c.updated_at, \
          (SELECT string_agg(role, ' ') FROM client_roles r WHERE r.client_id = c.client_id) AS roles, \
          (SELECT string_agg(resource, ' ') FROM client_resources a WHERE a.client_id = c.client_id) AS resources"
@@ -30,15 +30,18 @@ const ONE: &str = concat!("SELECT ", client_columns!(), " FROM clients c WHERE c
 const PAGE: &str =
     concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.client_id > $1 ORDER BY c.client_id LIMIT $2");
 const INSERT: &str = "\
-    INSERT INTO clients (client_id, client_name, claims, access_token_ttl, has_resources, disabled, created_at, updated_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (client_id) DO NOTHING";
+    INSERT INTO clients (client_id, client_name, claims, access_token_ttl, has_resources, disabled, created_at, updated_at, \
+                         grant_types, token_endpoint_auth_method, redirect_uris) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (client_id) DO NOTHING";
 const UPDATE: &str = "\
     UPDATE clients SET client_name = $2, claims = $3, access_token_ttl = $4, has_resources = $5, disabled = $6, \
-                       created_at = $7, updated_at = $8 \
+                       created_at = $7, updated_at = $8, \
+                       grant_types = $9, token_endpoint_auth_method = $10, redirect_uris = $11 \
     WHERE client_id = $1";
 const DELETE: &str = "DELETE FROM clients WHERE client_id = $1";
 const ADD_ROLE: &str = "INSERT INTO client_roles (client_id, role) VALUES ($1, $2)";
 const CLEAR_ROLES: &str = "DELETE FROM client_roles WHERE client_id = $1";
+const CLEAR_SECRETS: &str = "DELETE FROM client_secrets WHERE client_id = $1";
 const ADD_RESOURCE: &str = "INSERT INTO client_resources (client_id, resource) VALUES ($1, $2)";
 const CLEAR_RESOURCES: &str = "DELETE FROM client_resources WHERE client_id = $1";
 
@@ -64,6 +67,9 @@ struct SnapshotRow {
     last_used_at: Option<i64>,
     client_id: Option<String>,
     client_name: Option<String>,
+    grant_types: Option<String>,
+    token_endpoint_auth_method: Option<String>,
+    redirect_uris: Option<String>,
     claims: Option<String>,
     access_token_ttl: Option<i64>,
     has_resources: Option<bool>,
@@ -78,6 +84,9 @@ struct SnapshotRow {
 struct ClientRow {
     client_id: String,
     client_name: String,
+    grant_types: String,
+    token_endpoint_auth_method: String,
+    redirect_uris: String,
     claims: String,
     access_token_ttl: Option<i64>,
     has_resources: bool,
@@ -94,6 +103,9 @@ impl SnapshotRow {
         Some(ClientRow {
             client_id: self.client_id.take()?,
             client_name: self.client_name.take()?,
+            grant_types: self.grant_types.take()?,
+            token_endpoint_auth_method: self.token_endpoint_auth_method.take()?,
+            redirect_uris: self.redirect_uris.take()?,
             claims: self.claims.take()?,
             access_token_ttl: self.access_token_ttl,
             has_resources: self.has_resources?,
@@ -114,6 +126,10 @@ impl TryFrom<ClientRow> for Client {
         Ok(Self {
             client_id: parsed(&row.client_id, "client_id")?,
             client_name: row.client_name,
+            grant_types: split(Some(&row.grant_types), "grant type of a client")?,
+            token_endpoint_auth_method: parsed(&row.token_endpoint_auth_method, "authentication method of a client")?,
+            redirect_uris: serde_json::from_str(&row.redirect_uris)
+                .map_err(|_| StorageError::Unreadable("redirect URIs of a client"))?,
             roles: split(row.roles.as_deref(), "role of a client")?,
             resources: row
                 .has_resources
@@ -138,8 +154,17 @@ impl Storage {
         client_id: &ClientId,
         secret: &SecretId,
     ) -> Result<ClientSnapshot, StorageError> {
+        self.snapshot(client_id, secret.as_str()).await
+    }
+
+    /// What a request of `client_id` rests on that presents no secret.
+    pub async fn public_client_snapshot(&self, client_id: &ClientId) -> Result<ClientSnapshot, StorageError> {
+        self.snapshot(client_id, "").await
+    }
+
+    async fn snapshot(&self, client_id: &ClientId, secret_id: &str) -> Result<ClientSnapshot, StorageError> {
         let mut row: SnapshotRow =
-            sqlx::query_as(SNAPSHOT).bind(client_id.as_str()).bind(secret.as_str()).fetch_one(&self.readers).await?;
+            sqlx::query_as(SNAPSHOT).bind(client_id.as_str()).bind(secret_id).fetch_one(&self.readers).await?;
         Ok(ClientSnapshot {
             state: State {
                 feed_position: position(row.feed_position)?,
@@ -185,12 +210,15 @@ impl Change<'_> {
         Ok(inserted)
     }
 
-    /// Stores a changed client. Where the change took something away, its tokens end.
+    /// Stores a changed client. One that becomes public loses its secrets. Where the change took something away, its tokens end.
     pub async fn update_client(&mut self, before: &Client, after: &Client) -> Result<(), StorageError> {
         write(UPDATE, after)?.execute(&mut *self.0).await?;
         sqlx::query(CLEAR_ROLES).bind(after.client_id.as_str()).execute(&mut *self.0).await?;
         sqlx::query(CLEAR_RESOURCES).bind(after.client_id.as_str()).execute(&mut *self.0).await?;
         self.add_roles_and_resources(after).await?;
+        if after.is_public() {
+            sqlx::query(CLEAR_SECRETS).bind(after.client_id.as_str()).execute(&mut *self.0).await?;
+        }
         self.clients_change().await?;
         if let Some(reason) = after.taken_away_since(before) {
             self.revoke_client(&after.client_id, reason, after.updated_at).await?;
@@ -203,6 +231,7 @@ impl Change<'_> {
         let deleted = sqlx::query(DELETE).bind(client_id.as_str()).execute(&mut *self.0).await?.rows_affected() == 1;
         if deleted {
             self.clients_change().await?;
+            self.end_grants_of_client(client_id).await?;
             self.revoke_client(client_id, "client deleted", now).await?;
         }
         Ok(deleted)
@@ -256,6 +285,9 @@ type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArgume
 fn write<'q>(sql: &'static str, client: &'q Client) -> Result<Query<'q>, StorageError> {
     let claims = serde_json::to_string(&client.claims).map_err(|_| StorageError::Unreadable("claims of a client"))?;
     let lifetime = client.access_token_ttl.map(|ttl| i64::from(u32::from(ttl)));
+    let grant_types: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    let redirect_uris = serde_json::to_string(&client.redirect_uris)
+        .map_err(|_| StorageError::Unreadable("redirect URIs of a client"))?;
     Ok(sqlx::query(sql)
         .bind(client.client_id.as_str())
         .bind(&client.client_name)
@@ -264,5 +296,8 @@ fn write<'q>(sql: &'static str, client: &'q Client) -> Result<Query<'q>, Storage
         .bind(client.resources.is_some())
         .bind(client.disabled)
         .bind(seconds(client.created_at))
-        .bind(seconds(client.updated_at)))
+        .bind(seconds(client.updated_at))
+        .bind(grant_types.join(" "))
+        .bind(client.token_endpoint_auth_method.as_str())
+        .bind(redirect_uris))
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{Storage, StorageError, position};
+use super::{Change, Storage, StorageError, position};
 
 const STATE: &str = "SELECT feed_position, policy_version, client_version FROM state WHERE id = 1";
 
@@ -32,8 +32,23 @@ impl Storage {
             Some(row) => row,
             None => sqlx::query_as(STATE).fetch_one(&self.readers).await?,
         };
-        let (feed_position, policy_version, client_version) = row;
-        Ok(State { feed_position: position(feed_position)?, policy_version, client_version })
+        State::try_from(row)
+    }
+}
+
+impl Change<'_> {
+    /// The state as this change sees it: what is issued in it rests on nothing later.
+    pub async fn state(&mut self) -> Result<State, StorageError> {
+        let row: Row = sqlx::query_as(STATE).fetch_one(&mut *self.0).await?;
+        State::try_from(row)
+    }
+}
+
+impl TryFrom<Row> for State {
+    type Error = StorageError;
+
+    fn try_from((feed_position, policy_version, client_version): Row) -> Result<Self, StorageError> {
+        Ok(Self { feed_position: position(feed_position)?, policy_version, client_version })
     }
 }
 

@@ -1,4 +1,5 @@
-//! The client credentials grant (RFC 6749 section 4.4): the client acts for itself.
+//! The client credentials grant (RFC 6749 section 4.4): the client acts for itself, and has proved
+//! who it is.
 
 use bailiwick_core::resolve;
 
@@ -23,12 +24,13 @@ pub async fn grant(service: &Service, authenticated: &Authenticated, form: &Form
     let lifetime = client.access_token_lifetime();
     let issued = service.issue(
         &current.keys,
-        NewToken { client, resource, scope, lifetime, position: authenticated.state.feed_position },
+        NewToken { client, on_behalf_of: None, resource, scope, lifetime, position: authenticated.state.feed_position },
     )?;
     Ok(TokenResponse {
         access_token: issued.token,
         token_type: "Bearer",
         expires_in: lifetime.as_secs(),
         scope: issued.scope,
+        refresh_token: None,
     })
 }

@@ -1,0 +1,196 @@
+//! An authorization request (OAuth 2.1 section 4.1.1): its checks, in their order. Until client and
+//! redirect URI are proven, what is wrong is told to the person; from then on, to the client. What a
+//! request asks for is resolved anew at each step, so that no step rests on what a form brought back.
+
+use actix_web::HttpRequest;
+use bailiwick_core::{ClientId, ScopeSet, resolve};
+
+use super::error::OAuthError;
+use super::form::Form;
+use crate::authorization_codes::CodeChallenge;
+use crate::clients::{Client, GrantType};
+use crate::current::Current;
+use crate::grants::OFFLINE_ACCESS;
+use crate::redirect_uris::RedirectUri;
+use crate::resources::Resource;
+use crate::service::Service;
+use crate::users::User;
+
+/// The longest query of a request, in bytes: with the largest sets of scopes it still fits a URL.
+const LONGEST_QUERY: usize = 8 * 1024;
+
+/// Where the answer goes, once that is proven.
+#[derive(Clone, Debug)]
+pub struct ReplyTo {
+    /// The redirect URI of the request: a registered one.
+    pub redirect_uri: RedirectUri,
+    /// What the client wants to see again.
+    pub state: Option<String>,
+}
+
+/// Why there is no request to go on with.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Told to the person: nobody has proven where else it might go.
+    Here(LocalRefusal),
+    /// Told to the client.
+    Back(ReplyTo, OAuthError),
+}
+
+/// What is told to the person and to nobody else.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalRefusal {
+    /// The query is not one.
+    #[error("{0}")]
+    Malformed(String),
+    /// `client_id` names no client that may send people here.
+    #[error("the client is not known, or may not send people here")]
+    Client,
+    /// `redirect_uri` is not one of the client's.
+    #[error("the redirect URI is not one that the client registered")]
+    RedirectUri,
+    /// The service failed.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// Whether the person may, must or must not be asked (OpenID Connect Core section 3.1.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// Where it is needed.
+    WhereNeeded,
+    /// In any case.
+    Consent,
+    /// Never; the client hears instead what would have been asked.
+    None,
+}
+
+/// A request of a proven client, which is answered to a proven place.
+#[derive(Debug)]
+pub struct AuthorizationRequest {
+    /// The client.
+    pub client: Client,
+    /// Where the answer goes.
+    pub reply_to: ReplyTo,
+    /// What the code will be bound to.
+    pub code_challenge: CodeChallenge,
+    /// Whether a refresh token is wanted that the client may have.
+    pub offline_access: bool,
+    /// Whether the person is asked.
+    pub prompt: Prompt,
+    resource: Option<String>,
+    scope: Option<String>,
+}
+
+/// What a request comes to for one user.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    /// The resource.
+    pub resource: &'a Resource,
+    /// What is asked for there, within what both may.
+    pub scope: ScopeSet,
+}
+
+impl AuthorizationRequest {
+    /// Reads and checks the query of a request.
+    pub async fn read(request: &HttpRequest, service: &Service) -> Result<Self, Refusal> {
+        let query = request.query_string();
+        let malformed = |text: String| Refusal::Here(LocalRefusal::Malformed(text));
+        // It is sent on as it is, in a header.
+        if query.len() > LONGEST_QUERY || !query.is_ascii() {
+            return Err(malformed(format!("the request has more than {LONGEST_QUERY} bytes, or others than ASCII")));
+        }
+        let form = Form::parse(query.as_bytes()).map_err(|error| malformed(error.to_string()))?;
+        let client = proven_client(&form, service).await.map_err(Refusal::Here)?;
+        let redirect_uri = proven_redirect_uri(&form, &client).map_err(Refusal::Here)?;
+        let reply_to = ReplyTo { redirect_uri, state: form.get("state").map(str::to_owned) };
+        Self::check(&form, client, &reply_to).map_err(|error| Refusal::Back(reply_to, error))
+    }
+
+    /// The checks of all that does not depend on who signs in.
+    fn check(form: &Form, client: Client, reply_to: &ReplyTo) -> Result<Self, OAuthError> {
+        check_response(form)?;
+        let code_challenge = check_proof_key(form)?;
+        let prompt = check_prompt(form)?;
+        let words: Vec<&str> =
+            form.get("scope").unwrap_or_default().split(' ').filter(|word| !word.is_empty()).collect();
+        let wants_offline = words.contains(&OFFLINE_ACCESS);
+        let scope = words.into_iter().filter(|word| *word != OFFLINE_ACCESS).collect::<Vec<_>>().join(" ");
+        Ok(Self {
+            offline_access: wants_offline && client.may_use(GrantType::RefreshToken),
+            code_challenge,
+            prompt,
+            resource: form.get("resource").map(str::to_owned),
+            scope: (!scope.is_empty()).then_some(scope),
+            reply_to: reply_to.clone(),
+            client,
+        })
+    }
+
+    /// Checks before anybody signs in that the client may ask for the resource at all.
+    pub fn check_target(&self, service: &Service, current: &Current) -> Result<(), OAuthError> {
+        let allowed = service.ceiling.of_client(&self.client, &current.policy);
+        let target = current.policy.target(&self.client, &allowed, self.resource.as_deref());
+        target.map(drop).map_err(|error| OAuthError::InvalidTarget(error.to_string()))
+    }
+
+    /// What the request comes to for `user`: the resource, and the scopes that both may have there.
+    pub fn wish<'a>(&self, service: &Service, current: &'a Current, user: &User) -> Result<Wish<'a>, OAuthError> {
+        let policy = &current.policy;
+        let allowed = service.ceiling.of_client(&self.client, policy);
+        let resource = policy
+            .target(&self.client, &allowed, self.resource.as_deref())
+            .map_err(|error| OAuthError::InvalidTarget(error.to_string()))?;
+        let both = service.ceiling.of_both(&self.client, user, resource, policy);
+        let scope = resolve(self.scope.as_deref(), &both, &resource.tools)
+            .map_err(|refusal| OAuthError::InvalidScope(refusal.to_string()))?;
+        Ok(Wish { resource, scope })
+    }
+}
+
+/// The client that `client_id` names, where it may send people here.
+async fn proven_client(form: &Form, service: &Service) -> Result<Client, LocalRefusal> {
+    let client_id: ClientId = form.get("client_id").and_then(|text| text.parse().ok()).ok_or(LocalRefusal::Client)?;
+    let found = service.storage.client(&client_id).await.map_err(|error| LocalRefusal::Internal(error.to_string()))?;
+    found.filter(|client| !client.disabled && client.may_use(GrantType::AuthorizationCode)).ok_or(LocalRefusal::Client)
+}
+
+/// The requested redirect URI, where the client has registered it. Always to be named: what is left
+/// out cannot be compared.
+fn proven_redirect_uri(form: &Form, client: &Client) -> Result<RedirectUri, LocalRefusal> {
+    let requested: Option<RedirectUri> = form.get("redirect_uri").and_then(|text| text.parse().ok());
+    requested
+        .filter(|requested| client.redirect_uris.iter().any(|registered| registered.accepts(requested)))
+        .ok_or(LocalRefusal::RedirectUri)
+}
+
+/// A code, in the query: anything else would put tokens where they leak (RFC 9700 section 2.1.2).
+fn check_response(form: &Form) -> Result<(), OAuthError> {
+    if form.required("response_type")? != "code" {
+        return Err(OAuthError::UnsupportedResponseType);
+    }
+    if form.get("response_mode").is_some_and(|mode| mode != "query") {
+        return Err(OAuthError::InvalidRequest("response_mode must be query".to_owned()));
+    }
+    Ok(())
+}
+
+/// A proof key by S256, of every client (RFC 9700 section 2.1.1); left out, the method would be `plain`.
+fn check_proof_key(form: &Form) -> Result<CodeChallenge, OAuthError> {
+    let invalid = |text: &str| OAuthError::InvalidRequest(text.to_owned());
+    let challenge = form.required("code_challenge")?;
+    if form.get("code_challenge_method") != Some("S256") {
+        return Err(invalid("code_challenge_method must be S256"));
+    }
+    challenge.parse().map_err(invalid)
+}
+
+fn check_prompt(form: &Form) -> Result<Prompt, OAuthError> {
+    let words: Vec<&str> = form.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty()).collect();
+    match words[..] {
+        ["none"] => Ok(Prompt::None),
+        _ if words.contains(&"none") => Err(OAuthError::InvalidRequest("prompt none stands alone".to_owned())),
+        _ if words.contains(&"consent") => Ok(Prompt::Consent),
+        _ => Ok(Prompt::WhereNeeded),
+    }
+}

@@ -1,0 +1,179 @@
+//! `/login`: a username and a password. The query is that of the authorization request on whose way it
+//! stands, if any; from here it goes on to that request and nowhere else, so that nobody can be sent
+//! astray from here.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use super::cookies;
+use super::document::{Frame, page};
+use super::error::ErrorPage;
+use super::forgery::Purpose;
+use super::texts::{ENGLISH, fill};
+use super::visitor::Visitor;
+use crate::crypto::handle::Handle;
+use crate::crypto::secret::Secret;
+use crate::oauth2::authorization_request::AuthorizationRequest;
+use crate::oauth2::authorize::{refused, see_other};
+use crate::oauth2::error::OAuthError;
+use crate::oauth2::form::Form;
+use crate::service::Service;
+use crate::sessions::BrowserHandle;
+use crate::sign_in::{Presented, SignInError};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Content<'a> {
+    frame: Frame<'a>,
+    lead: Option<String>,
+    problem: Option<String>,
+    action: String,
+    csrf: String,
+    username: &'a str,
+}
+
+/// Shows the form, or goes on where somebody has signed in already.
+pub async fn show(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
+    let asked = match asked(&request, &service).await {
+        Ok(asked) => asked,
+        Err(answer) => return answer,
+    };
+    let visitor = match Visitor::of(&request, &service).await {
+        Ok(visitor) => visitor,
+        Err(error) => return ErrorPage::from(error).answer(&service),
+    };
+    if visitor.signed_in.is_some() {
+        return see_other(&onward(&request, &service));
+    }
+    let (browser, is_new) = match visitor.browser {
+        Some(browser) => (browser, false),
+        None => match Handle::generate(service.entropy.as_ref()) {
+            Ok(browser) => (browser, true),
+            Err(error) => return ErrorPage::internal(&error.to_string()).answer(&service),
+        },
+    };
+    let form = LoginForm { asked: asked.as_ref(), browser: &browser, username: "" };
+    let mut answer = form.page(&request, &service, StatusCode::OK, None);
+    if is_new {
+        // What cannot be set is not sent; the form then proves nothing, and nothing is done.
+        let _ = answer.add_cookie(&cookies::of_browser(&browser, &service.issuer));
+    }
+    answer
+}
+
+/// Signs somebody in, and goes on.
+pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, service: web::Data<Service>) -> HttpResponse {
+    let asked = match asked(&request, &service).await {
+        Ok(asked) => asked,
+        Err(answer) => return answer,
+    };
+    let mut form = match form {
+        Ok(form) => form,
+        Err(error) => return ErrorPage::of_form(&error).answer(&service),
+    };
+    let again = service.issuer.endpoint(&with_query("/login", request.query_string()));
+    let Some(browser) = cookies::browser(&request, &service.issuer) else {
+        return ErrorPage::forged(again).answer(&service);
+    };
+    if !Purpose::Login(request.query_string()).is_proven(&request, &form, &browser) {
+        return ErrorPage::forged(again).answer(&service);
+    }
+    let username = form.get("username").unwrap_or_default().trim().to_owned();
+    let password = form.take("password").unwrap_or_else(|| Secret::new(String::new()));
+    let presented = Presented {
+        username: username.clone(),
+        password,
+        session: cookies::session(&request, &service.issuer).map(|session| session.hash()),
+        address: service.address_of(&request),
+        browser: browser.hash(),
+    };
+    let outcome = service.sign_in.sign_in(presented, service.clock.now()).await;
+    service.metrics.sign_in(outcome.as_ref().map_or_else(SignInError::reason, |_| "succeeded"));
+    match outcome {
+        Ok(signed_in) => {
+            tracing::info!(sub = %signed_in.user.user_id, "signed in");
+            let mut answer = see_other(&onward(&request, &service));
+            // A cookie that cannot be set leaves the person at the form.
+            let _ = answer.add_cookie(&cookies::of_session(&signed_in.session, &service.issuer));
+            let _ = answer.add_cookie(&cookies::of_browser(&signed_in.browser, &service.issuer));
+            answer
+        }
+        Err(error) => {
+            let form = LoginForm { asked: asked.as_ref(), browser: &browser, username: &username };
+            failed(&error, &form, &request, &service)
+        }
+    }
+}
+
+fn failed(error: &SignInError, form: &LoginForm<'_>, request: &HttpRequest, service: &Service) -> HttpResponse {
+    tracing::info!(reason = error.reason(), "not signed in");
+    let (status, problem, retry_after) = match error {
+        SignInError::Failed(_) => (StatusCode::BAD_REQUEST, ENGLISH.login_failed.to_owned(), None),
+        SignInError::TooMany { retry_after } => {
+            let seconds = retry_after.as_secs() + 1;
+            let sentence = fill(ENGLISH.too_many, &[("seconds", &seconds.to_string())]);
+            (StatusCode::TOO_MANY_REQUESTS, sentence, Some(seconds))
+        }
+        SignInError::Busy { retry_after } => {
+            (StatusCode::SERVICE_UNAVAILABLE, ENGLISH.busy.to_owned(), Some(retry_after.as_secs()))
+        }
+        SignInError::Internal(cause) => return ErrorPage::internal(cause).answer(service),
+    };
+    let mut answer = form.page(request, service, status, Some(problem));
+    if let Some(seconds) = retry_after {
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+struct LoginForm<'a> {
+    asked: Option<&'a AuthorizationRequest>,
+    browser: &'a BrowserHandle,
+    username: &'a str,
+}
+
+impl LoginForm<'_> {
+    fn page(
+        &self,
+        request: &HttpRequest,
+        service: &Service,
+        status: StatusCode,
+        problem: Option<String>,
+    ) -> HttpResponse {
+        let query = request.query_string();
+        let lead = |asked: &AuthorizationRequest| fill(ENGLISH.login_for, &[("client", asked.client.display_name())]);
+        let content = Content {
+            frame: Frame::of(service),
+            lead: self.asked.map(lead),
+            problem,
+            action: service.issuer.endpoint(&with_query("/login", query)),
+            csrf: Purpose::Login(query).proof(self.browser),
+            username: self.username,
+        };
+        page(status, &content, self.asked.map(|asked| &asked.reply_to.redirect_uri))
+    }
+}
+
+/// The authorization request on whose way the form stands, or the answer that it gets instead.
+async fn asked(request: &HttpRequest, service: &Service) -> Result<Option<AuthorizationRequest>, HttpResponse> {
+    if request.query_string().is_empty() {
+        return Ok(None);
+    }
+    match AuthorizationRequest::read(request, service).await {
+        Ok(asked) => Ok(Some(asked)),
+        Err(refusal) => Err(refused(refusal, service)),
+    }
+}
+
+/// Where somebody goes who has signed in: to the request that brought them, or to their account.
+fn onward(request: &HttpRequest, service: &Service) -> String {
+    match request.query_string() {
+        "" => service.issuer.endpoint("/account"),
+        query => service.issuer.endpoint(&with_query("/oauth2/authorize", query)),
+    }
+}
+
+fn with_query(path: &str, query: &str) -> String {
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}

@@ -1,0 +1,94 @@
+//! Consents in the database.
+
+use bailiwick_core::{ClientId, ResourceUri, UnixSeconds};
+use sqlx::FromRow;
+
+use super::{Change, Storage, StorageError, parsed, seconds};
+use crate::grants::Consent;
+use crate::users::UserId;
+
+const ONE: &str = "SELECT user_id, client_id, resource, scope, offline_access, given_at FROM consents \
+                   WHERE user_id = $1 AND client_id = $2 AND resource = $3";
+const OF_USER: &str = "SELECT user_id, client_id, resource, scope, offline_access, given_at FROM consents \
+                       WHERE user_id = $1 ORDER BY client_id, resource";
+const PUT: &str = "INSERT INTO consents (user_id, client_id, resource, scope, offline_access, given_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6) \
+                   ON CONFLICT (user_id, client_id, resource) DO UPDATE SET scope = excluded.scope, \
+                   offline_access = excluded.offline_access, given_at = excluded.given_at";
+const WITHDRAW: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
+const WITHDRAW_ALL: &str = "DELETE FROM consents WHERE user_id = $1";
+
+#[derive(FromRow)]
+struct ConsentRow {
+    user_id: String,
+    client_id: String,
+    resource: String,
+    scope: String,
+    offline_access: bool,
+    given_at: i64,
+}
+
+impl TryFrom<ConsentRow> for Consent {
+    type Error = StorageError;
+
+    fn try_from(row: ConsentRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            user_id: parsed(&row.user_id, "user_id of a consent")?,
+            client_id: parsed(&row.client_id, "client_id of a consent")?,
+            resource: parsed(&row.resource, "resource of a consent")?,
+            scope: parsed(&row.scope, "scope of a consent")?,
+            offline_access: row.offline_access,
+            given_at: UnixSeconds(row.given_at),
+        })
+    }
+}
+
+impl Storage {
+    /// What a user has allowed a client at a resource.
+    pub async fn consent(
+        &self,
+        user_id: &UserId,
+        client_id: &ClientId,
+        resource: &ResourceUri,
+    ) -> Result<Option<Consent>, StorageError> {
+        let query = sqlx::query_as(ONE).bind(user_id.as_str()).bind(client_id.as_str()).bind(resource.as_str());
+        let row: Option<ConsentRow> = query.fetch_optional(&self.readers).await?;
+        row.map(Consent::try_from).transpose()
+    }
+
+    /// All that a user has allowed, by client and resource.
+    pub async fn consents_of(&self, user_id: &UserId) -> Result<Vec<Consent>, StorageError> {
+        let rows: Vec<ConsentRow> = sqlx::query_as(OF_USER).bind(user_id.as_str()).fetch_all(&self.readers).await?;
+        rows.into_iter().map(Consent::try_from).collect()
+    }
+}
+
+impl Change<'_> {
+    /// Stores what a user has just allowed, instead of what was allowed there before.
+    pub async fn put_consent(&mut self, consent: &Consent) -> Result<(), StorageError> {
+        sqlx::query(PUT)
+            .bind(consent.user_id.as_str())
+            .bind(consent.client_id.as_str())
+            .bind(consent.resource.as_str())
+            .bind(consent.scope.to_string())
+            .bind(consent.offline_access)
+            .bind(seconds(consent.given_at))
+            .execute(&mut *self.0)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn withdraw_consents(
+        &mut self,
+        user_id: &UserId,
+        client_id: &ClientId,
+    ) -> Result<(), StorageError> {
+        sqlx::query(WITHDRAW).bind(user_id.as_str()).bind(client_id.as_str()).execute(&mut *self.0).await?;
+        Ok(())
+    }
+
+    pub(super) async fn withdraw_all_consents(&mut self, user_id: &UserId) -> Result<(), StorageError> {
+        sqlx::query(WITHDRAW_ALL).bind(user_id.as_str()).execute(&mut *self.0).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! A person with an account, who signs in and says yes or no by sending forms.
+
+use serde_json::json;
+
+use crate::admin::AdminApi;
+use crate::browser::{Browser, Form};
+use crate::editor::{Change, Editor, carried};
+use crate::http::Answer;
+
+/// A person.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The identifier: `sub` in tokens.
+    pub user_id: String,
+    /// What is typed to sign in.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+impl Person {
+    /// A new person with these roles.
+    #[must_use]
+    pub fn register(admin: &AdminApi<'_>, username: &str, roles: &[&str]) -> Self {
+        let password = format!("the password of {username}");
+        let user =
+            json!({"username": username, "name": format!("Test {username}"), "roles": roles, "password": password});
+        let user_id = admin.post("/users", &user).expect(201).text("user_id");
+        Self { user_id, username: username.to_owned(), password }
+    }
+
+    /// Fills in the form of a login page, and goes on.
+    #[must_use]
+    pub fn sign_in_at(&self, browser: &Browser, page: &Answer) -> Answer {
+        let form = Form::to(page, "/login").with("username", &self.username).with("password", &self.password);
+        browser.submit(&form)
+    }
+
+    /// Follows an editor's link, signs in where that is asked, and comes to where the link leads then.
+    #[must_use]
+    pub fn follow(&self, browser: &Browser, url: &str) -> Answer {
+        let page = browser.open(url);
+        if page.status == 200 && page.body.contains("name=\"password\"") {
+            self.sign_in_at(browser, &page)
+        } else {
+            page
+        }
+    }
+
+    /// Lets an editor do all that it asks for, and gives the code that it gets.
+    #[must_use]
+    pub fn allow(&self, browser: &Browser, editor: &Editor<'_>, changes: &[Change<'_>]) -> String {
+        let page = self.follow(browser, &editor.url(changes));
+        let answer = if page.status == 303 {
+            page
+        } else {
+            browser.submit(&Form::to(&page, "/consent").with("decision", "allow"))
+        };
+        let code = carried(&answer, "code");
+        assert!(!code.is_empty(), "no code: {answer:#?}");
+        code
+    }
+}
