@@ -124,9 +124,8 @@ impl Storage {
             .max_connections(1)
             // Where a write fails, as on a full disk, SQLite ends the transaction by itself. sqlx does
             // not notice and would begin none on this connection ever again, so it is replaced.
-            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
-            .connect_with(options.clone())
-            .await?;
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }));
+        let writer = connect(&writer, &options).await?;
         migrate(&writer).await?;
         let readers = pool().max_connections(READERS).connect_lazy_with(options.read_only(true));
         Ok(Self { readers, writer, feed, state_reader: StateReader::new(path) })
@@ -165,6 +164,26 @@ impl Change<'_> {
         sqlx::query(CLIENTS_CHANGE).execute(&mut *self.0).await?;
         Ok(())
     }
+}
+
+/// Connects. Of processes that start at once on a new database one turns it to the write-ahead log;
+/// the others are refused meanwhile, and at once, whatever the timeout: they look again.
+async fn connect(pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    /// How long to wait before each further look, and how often.
+    const AGAIN: (Duration, u32) = (Duration::from_millis(20), 250);
+    for _ in 0..AGAIN.1 {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(AGAIN.0).await,
+            outcome => return outcome,
+        }
+    }
+    pool.clone().connect_with(options.clone()).await
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    /// SQLITE_BUSY.
+    const BUSY: &str = "5";
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == BUSY)
 }
 
 /// Applies pending migrations. Of two processes that start at once both may find one undone; the

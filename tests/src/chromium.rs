@@ -16,7 +16,7 @@ use crate::http::Http;
 use crate::service::free_port;
 
 /// How long the browser may take for anything.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 /// The key under which WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -39,7 +39,7 @@ pub struct Chromium {
     driver: Child,
     http: Http,
     session: String,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Chromium {
@@ -53,14 +53,13 @@ impl Chromium {
         let driver = command.spawn().unwrap_or_else(|error| {
             panic!("chromedriver does not start ({error}): sudo apt-get install chromium chromium-driver")
         });
-        let mut browser =
-            Self { driver, http: Http::new(), session: format!("http://127.0.0.1:{port}"), _profile: profile };
+        let mut browser = Self { driver, http: Http::new(), session: format!("http://127.0.0.1:{port}"), profile };
         let deadline = Instant::now() + WITHIN;
         while browser.http.get(format!("{}/status", browser.session)).send().is_err() {
             assert!(Instant::now() < deadline, "chromedriver does not answer");
             std::thread::yield_now();
         }
-        let folder = browser._profile.path().display();
+        let folder = browser.profile.path().display();
         let options = json!({"args": [
             "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
             // Pages of this machine in a frame of another site are what a test looks at.
