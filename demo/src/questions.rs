@@ -19,17 +19,12 @@ pub enum QuestionError {
     /// No answer, or none that can be understood.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// The two answers contradict each other. The product promises that they never do.
-    #[error("list and call disagree: {agent} {} {tool} by tools/list, and a call {}", 
-        if *.is_shown { "is shown" } else { "is not shown" }, if *.is_shown { "is refused" } else { "is let through" })]
-    Disagreement {
-        /// The agent.
-        agent: &'static str,
-        /// The tool.
-        tool: String,
-        /// Whether it is listed.
-        is_shown: bool,
-    },
+    /// A tool is listed and may not be called. The product promises that this never is.
+    #[error("list and call disagree: {0} is shown {1}, and a call of it is refused")]
+    ShownAndRefused(&'static str, String),
+    /// A tool may be called and is not listed. Nor is this.
+    #[error("list and call disagree: {0} is not shown {1}, and a call of it is let through")]
+    HiddenAndLetThrough(&'static str, String),
 }
 
 /// A server as the questions see it.
@@ -103,13 +98,19 @@ async fn asked_with(
     for tool in &server.tools {
         let is_shown = shown.contains(tool);
         let is_let_through = is_let_through(call(http, server, tool, token).await?, server.name, tool)?;
-        verdicts.push(match (is_shown, is_let_through) {
-            (true, true) => Verdict::Allowed,
-            (false, false) => Verdict::Denied,
-            _ => return Err(QuestionError::Disagreement { agent, tool: tool.clone(), is_shown }),
-        });
+        verdicts.push(agreed(agent, tool, is_shown, is_let_through)?);
     }
     Ok(verdicts)
+}
+
+/// The verdict where list and call agree.
+fn agreed(agent: &'static str, tool: &str, is_shown: bool, is_let_through: bool) -> Result<Verdict, QuestionError> {
+    match (is_shown, is_let_through) {
+        (true, true) => Ok(Verdict::Allowed),
+        (false, false) => Ok(Verdict::Denied),
+        (true, false) => Err(QuestionError::ShownAndRefused(agent, tool.to_owned())),
+        (false, true) => Err(QuestionError::HiddenAndLetThrough(agent, tool.to_owned())),
+    }
 }
 
 /// The verdicts for an agent that has none: it tries with a token that it has for another server.
@@ -159,4 +160,22 @@ fn refused_as_foreign(answer: Answer) -> Result<(), WireError> {
 fn names(list: &Value) -> Option<BTreeSet<String>> {
     let tools = list["result"]["tools"].as_array()?;
     tools.iter().map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_and_a_call_that_disagree_end_the_demo() {
+        assert_eq!(agreed("reader", "look", true, true).unwrap(), Verdict::Allowed);
+        assert_eq!(agreed("reader", "look", false, false).unwrap(), Verdict::Denied);
+        let error =
+            |is_shown, is_let_through| agreed("reader", "look", is_shown, is_let_through).unwrap_err().to_string();
+        assert_eq!(error(true, false), "list and call disagree: reader is shown look, and a call of it is refused");
+        assert_eq!(
+            error(false, true),
+            "list and call disagree: reader is not shown look, and a call of it is let through"
+        );
+    }
 }
