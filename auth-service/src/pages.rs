@@ -10,6 +10,7 @@ pub mod forgery;
 pub mod login;
 pub mod logout;
 pub mod password;
+pub mod refusal;
 pub mod scopes_in_words;
 pub mod stylesheet;
 pub mod texts;

@@ -87,11 +87,6 @@ impl Chromium {
         self.post("/url", &json!({"url": url}));
     }
 
-    /// Goes to a URL from which it may be sent on to where nobody listens.
-    pub fn leave_for(&self, url: &str) {
-        let _ = self.evaluate(&format!("setTimeout(() => location.href = {}, 0)", json!(url)));
-    }
-
     /// Where it is.
     #[must_use]
     pub fn url(&self) -> String {

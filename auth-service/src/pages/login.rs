@@ -2,7 +2,7 @@
 //! stands, if any; from here it goes on to that request and nowhere else, so that nobody can be sent
 //! astray from here.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
@@ -10,6 +10,7 @@ use super::cookies;
 use super::document::{Frame, page};
 use super::error::ErrorPage;
 use super::forgery::Purpose;
+use super::refusal::Refusal;
 use super::texts::{ENGLISH, fill};
 use super::visitor::Visitor;
 use crate::crypto::handle::Handle;
@@ -101,30 +102,13 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
         }
         Err(error) => {
             let form = LoginForm { asked: asked.as_ref(), browser: &browser, username: &username };
-            failed(&error, &form, &request, &service)
+            tracing::info!(reason = error.reason(), "not signed in");
+            match Refusal::of(&error, ENGLISH.login_failed) {
+                Ok(refusal) => refusal.answer(|status, problem| form.page(&request, &service, status, problem)),
+                Err(page) => page.answer(&service),
+            }
         }
     }
-}
-
-fn failed(error: &SignInError, form: &LoginForm<'_>, request: &HttpRequest, service: &Service) -> HttpResponse {
-    tracing::info!(reason = error.reason(), "not signed in");
-    let (status, problem, retry_after) = match error {
-        SignInError::Failed(_) => (StatusCode::BAD_REQUEST, ENGLISH.login_failed.to_owned(), None),
-        SignInError::TooMany { retry_after } => {
-            let seconds = retry_after.as_secs() + 1;
-            let sentence = fill(ENGLISH.too_many, &[("seconds", &seconds.to_string())]);
-            (StatusCode::TOO_MANY_REQUESTS, sentence, Some(seconds))
-        }
-        SignInError::Busy { retry_after } => {
-            (StatusCode::SERVICE_UNAVAILABLE, ENGLISH.busy.to_owned(), Some(retry_after.as_secs()))
-        }
-        SignInError::Internal(cause) => return ErrorPage::internal(cause).answer(service),
-    };
-    let mut answer = form.page(request, service, status, Some(problem));
-    if let Some(seconds) = retry_after {
-        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    answer
 }
 
 struct LoginForm<'a> {

@@ -1,6 +1,6 @@
 //! `/account/password`: a person changes the password, and chooses what ends with the old one.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
@@ -9,13 +9,14 @@ use super::cookies;
 use super::document::{Frame, page};
 use super::error::ErrorPage;
 use super::forgery::Purpose;
-use super::texts::{ENGLISH, fill};
+use super::refusal::Refusal;
+use super::texts::ENGLISH;
 use super::visitor::{SignedInVisitor, Visitor};
 use crate::crypto::secret::Secret;
 use crate::oauth2::error::OAuthError;
 use crate::oauth2::form::Form;
 use crate::service::Service;
-use crate::sign_in::{PasswordChange, SignInError};
+use crate::sign_in::PasswordChange;
 use crate::users::NewPassword;
 
 #[derive(Template)]
@@ -76,29 +77,12 @@ async fn changed(
             let _ = answer.add_cookie(&cookie);
             Ok(answer)
         }
-        Err(error) => failed(&error, &visitor, service),
-    }
-}
-
-fn failed(error: &SignInError, visitor: &SignedInVisitor, service: &Service) -> Result<HttpResponse, ErrorPage> {
-    tracing::info!(reason = %error, sub = %visitor.user.user_id, "password not changed");
-    let (status, problem, retry_after) = match error {
-        SignInError::Failed(_) => (StatusCode::BAD_REQUEST, ENGLISH.current_password_wrong.to_owned(), None),
-        SignInError::TooMany { retry_after } => {
-            let seconds = retry_after.as_secs() + 1;
-            let sentence = fill(ENGLISH.too_many, &[("seconds", &seconds.to_string())]);
-            (StatusCode::TOO_MANY_REQUESTS, sentence, Some(seconds))
+        Err(error) => {
+            tracing::info!(reason = error.reason(), sub = %visitor.user.user_id, "password not changed");
+            let refusal = Refusal::of(&error, ENGLISH.current_password_wrong)?;
+            Ok(refusal.answer(|status, problem| form_page(&visitor, service, status, problem)))
         }
-        SignInError::Busy { retry_after } => {
-            (StatusCode::SERVICE_UNAVAILABLE, ENGLISH.busy.to_owned(), Some(retry_after.as_secs()))
-        }
-        SignInError::Internal(cause) => return Err(ErrorPage::internal(cause)),
-    };
-    let mut answer = form_page(visitor, service, status, Some(problem));
-    if let Some(seconds) = retry_after {
-        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
-    Ok(answer)
 }
 
 fn form_page(

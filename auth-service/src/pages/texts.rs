@@ -118,7 +118,7 @@ pub static ENGLISH: Texts = Texts {
     signed_in_as: "Signed in as",
 
     account_title: "My agents",
-    account_sentence: "Signed in as {user}. Clients act for you that you allowed to; end that here.",
+    account_sentence: "Signed in as {user}. Here you see what clients may do for you, and end it.",
     agents_heading: "Who acts for me",
     no_agents: "Nobody acts for you.",
     changes_tag: "changes things",
