@@ -18,12 +18,13 @@ use crate::crypto::entropy::SystemEntropy;
 use crate::crypto::pool::HashPool;
 use crate::crypto::verified::VerifiedSecrets;
 use crate::current::CurrentCache;
+use crate::custody::KeyInMaking;
 use crate::limits::failures::FailureLimits;
 use crate::metrics::{Metrics, register_hash_pool};
 use crate::server;
 use crate::service::Service;
 use crate::settings::Settings;
-use crate::storage::Storage;
+use crate::storage::{Storage, database_path};
 
 /// How often what waits to be written is written, and what has expired is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
@@ -66,9 +67,14 @@ async fn build(
 ) -> Result<Service, CommandError> {
     let clock = system_clock();
     let entropy = Arc::new(SystemEntropy);
+    // What needs no database is begun before that is opened: the first randomness, and the key that a
+    // new database will ask for.
+    tokio::task::spawn_blocking(SystemEntropy::seed);
+    let is_new = !database_path(&settings.database_url)?.exists();
+    let begun = is_new.then(|| KeyInMaking::begin(settings.signing_algorithm));
     let storage = Storage::open(&settings.database_url).await?;
     let custody = Arc::new(custody(settings, &storage, master_key).await?);
-    custody.ensure(&storage, settings.signing_algorithm, clock.now()).await?;
+    custody.ensure(&storage, settings.signing_algorithm, begun, clock.now()).await?;
     let issuer = settings.issuer.clone();
     let current = CurrentCache::load(storage.clone(), issuer.clone(), Arc::clone(&custody)).await?;
     let pool = Arc::new(HashPool::start(settings.hash_threads()).map_err(CommandError::other)?);
