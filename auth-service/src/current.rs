@@ -112,7 +112,7 @@ impl Source {
             return Ok(rows);
         }
         for algorithm in missing {
-            self.custody.ensure(&self.storage, algorithm, self.clock.as_ref()).await?;
+            self.custody.ensure(&self.storage, algorithm, None, self.clock.as_ref()).await?;
         }
         Ok(self.storage.policy().await?)
     }

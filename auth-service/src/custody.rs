@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use bailiwick_core::{Algorithm, Clock, KeyId, Subject, SubjectKind, UnixSeconds};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::crypto::master_key::MasterKey;
 use crate::crypto::sealing::Label;
-use crate::crypto::signing::SigningKey;
+use crate::crypto::signing::{SigningError, SigningKey};
 use crate::keys::{JWKS_AGE, KeyRing, MOST_KEYS, RingKey, StoredKey, due, signer};
 use crate::resources::signing_algorithms;
 use crate::storage::{Change, PolicyRows, Storage, StorageError};
@@ -73,6 +74,21 @@ pub enum Withdrawal {
     Done(Option<KeyId>),
 }
 
+/// A signing key that is being made, and not yet anybody's.
+pub struct KeyInMaking(JoinHandle<Result<SigningKey, SigningError>>);
+
+impl KeyInMaking {
+    /// Begins to make a key on a thread of its own: RSA takes 24 to 101 ms, and there is other work.
+    pub fn begin(algorithm: Algorithm) -> Self {
+        Self(spawn_blocking(move || SigningKey::generate(algorithm)))
+    }
+
+    async fn made(self) -> Result<SigningKey, CustodyError> {
+        let made = self.0.await.unwrap_or(Err(SigningError::Generate));
+        made.map_err(|cause| CustodyError::Make(cause.to_string()))
+    }
+}
+
 impl Custody {
     /// Custody under that master key, which may be read anew from `file` where it came from one.
     pub fn new(master_key: MasterKey, file: Option<PathBuf>) -> Self {
@@ -114,13 +130,20 @@ impl Custody {
         KeyRing::new(stored.into_iter().map(ready).collect())
     }
 
-    /// Makes sure that there is a key of `algorithm`: where there was none, it signs at once.
-    pub async fn ensure(&self, storage: &Storage, algorithm: Algorithm, clock: &dyn Clock) -> Result<(), CustodyError> {
+    /// Makes sure that there is a key of `algorithm`: where there was none, it signs at once. `begun`
+    /// is the key that the caller thought would be needed.
+    pub async fn ensure(
+        &self,
+        storage: &Storage,
+        algorithm: Algorithm,
+        begun: Option<KeyInMaking>,
+        clock: &dyn Clock,
+    ) -> Result<(), CustodyError> {
         let mine = |key: &StoredKey| key.algorithm == algorithm;
         if storage.policy().await?.keys.iter().any(mine) {
             return Ok(());
         }
-        let made = generate(algorithm).await?;
+        let made = begun.unwrap_or_else(|| KeyInMaking::begin(algorithm)).made().await?;
         let mut change = storage.change().await?;
         let keys = change.keys().await?;
         if !keys.iter().any(mine) {
@@ -141,7 +164,7 @@ impl Custody {
         takeover: Takeover,
         clock: &dyn Clock,
     ) -> Result<StoredKey, CustodyError> {
-        let made = generate(algorithm).await?;
+        let made = KeyInMaking::begin(algorithm).made().await?;
         let mut change = storage.change().await?;
         let keys = change.keys().await?;
         if keys.len() >= MOST_KEYS {
@@ -169,7 +192,7 @@ impl Custody {
         }
         let mut made = Vec::new();
         for algorithm in foreseen.new {
-            made.push(generate(algorithm).await?);
+            made.push(KeyInMaking::begin(algorithm).made().await?);
         }
         let mut change = storage.change().await?;
         let rows = change.policy().await?;
@@ -209,7 +232,7 @@ impl Custody {
             return Ok(Withdrawal::Unknown);
         };
         // Made before the transaction, whether or not it will be needed: nobody waits for it there.
-        let made = generate(algorithm).await?;
+        let made = KeyInMaking::begin(algorithm).made().await?;
         let mut change = storage.change().await?;
         let rows = change.policy().await?;
         let now = clock.now();
@@ -278,13 +301,6 @@ impl Custody {
         let signing = SigningKey::from_pkcs8(stored.algorithm, &private).map_err(|_| failed())?;
         Some(signing).filter(|key| key.key_id() == &stored.key_id).ok_or_else(failed)
     }
-}
-
-/// A new key, made on a thread that may take its time.
-async fn generate(algorithm: Algorithm) -> Result<SigningKey, CustodyError> {
-    let made = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
-    let made = made.map_err(|cause| CustodyError::Make(cause.to_string()))?;
-    made.map_err(|cause| CustodyError::Make(cause.to_string()))
 }
 
 fn seal(

@@ -186,9 +186,18 @@ fn is_busy(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == BUSY)
 }
 
-/// Applies pending migrations. Of two processes that start at once both may find one undone; the
-/// database lets one do it, and the other, whose attempt then fails, looks again.
+/// Applies pending migrations. They are not synced one by one: after a power failure each is there
+/// whole or not at all, and the first commit that anybody is told of syncs what came before it.
 async fn migrate(writer: &SqlitePool) -> Result<(), MigrateError> {
+    sqlx::query("PRAGMA synchronous = NORMAL").execute(writer).await?;
+    let outcome = run_migrations(writer).await;
+    sqlx::query("PRAGMA synchronous = FULL").execute(writer).await?;
+    outcome
+}
+
+/// Of two processes that start at once both may find a migration undone; the database lets one do
+/// it, and the other, whose attempt then fails, looks again.
+async fn run_migrations(writer: &SqlitePool) -> Result<(), MigrateError> {
     let mut outcome = MIGRATIONS.run(writer).await;
     for _ in MIGRATIONS.iter() {
         if !matches!(outcome, Err(MigrateError::ExecuteMigration(..))) {

@@ -199,3 +199,27 @@ fn numeric_date(value: &Value) -> Option<UnixSeconds> {
     #[expect(clippy::cast_possible_truncation, reason = "the range was checked, and dropping the fraction is meant")]
     Some(UnixSeconds(seconds.floor() as i64))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_expected_changes_nothing_in_what_is_read() {
+        let (issuer, audience) = ("https://id.example".parse().unwrap(), "https://hr.example/mcp".parse().unwrap());
+        let expected = Expected { issuer: &issuer, audience: &audience };
+        let texts = [json!("https://id.example"), json!("https://hr.example/mcp"), json!("HTTPS://HR.example:443/mcp")];
+        let others =
+            [json!("https://other.example"), json!("nonsense"), json!(""), json!(7), json!(["https://id.example"])];
+        let values: Vec<Value> = texts.into_iter().chain(others).collect();
+        for (iss, aud) in values.iter().flat_map(|iss| values.iter().map(move |aud| (iss, aud))) {
+            let payload = json!({
+                "iss": iss, "aud": aud, "sub": "agent", "client_id": "agent", "iat": 1, "exp": 2, "jti": "token-1",
+            });
+            let members = payload.as_object().cloned().unwrap_or_default();
+            assert_eq!(Claims::read_expecting(members.clone(), Some(expected)), Claims::read(members), "{payload}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::crypto::entropy::SystemEntropy;
 use crate::crypto::pool::HashPool;
 use crate::crypto::verified::VerifiedSecrets;
 use crate::current::{CurrentCache, Source};
-use crate::custody::CustodyError;
+use crate::custody::{CustodyError, KeyInMaking};
 use crate::delegation::Ceiling;
 use crate::feed::Feed;
 use crate::limits::failures::FailureLimits;
@@ -31,7 +31,7 @@ use crate::server;
 use crate::service::Service;
 use crate::settings::{InvalidSettings, Settings};
 use crate::sign_in::SignIn;
-use crate::storage::Storage;
+use crate::storage::{Storage, database_path};
 
 /// How often what waits to be written is written, and what has expired is forgotten.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
@@ -85,10 +85,15 @@ async fn build(
     registry: &mut Registry,
 ) -> Result<Service, CommandError> {
     let entropy = Arc::new(SystemEntropy);
+    // What needs no database is begun before that is opened: the first randomness, and the key that a
+    // new database will ask for.
+    tokio::task::spawn_blocking(SystemEntropy::seed);
+    let is_new = !database_path(&settings.database_url)?.exists();
+    let begun = is_new.then(|| KeyInMaking::begin(settings.signing_algorithm));
     let storage = Storage::open(&settings.database_url).await?;
     storage.leap(clock.now()).await?;
     let custody = Arc::new(custody(settings, &storage, master_key).await?);
-    custody.ensure(&storage, settings.signing_algorithm, clock.as_ref()).await?;
+    custody.ensure(&storage, settings.signing_algorithm, begun, clock.as_ref()).await?;
     let issuer = settings.issuer.clone();
     let current = CurrentCache::load(Source {
         storage: storage.clone(),

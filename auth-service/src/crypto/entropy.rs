@@ -25,6 +25,15 @@ impl<F: Fn(&mut [u8]) -> Result<(), NoEntropy> + Send + Sync> Entropy for F {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SystemEntropy;
 
+impl SystemEntropy {
+    /// Lets the library seed itself, once for the process. It measures the jitter of the processor for
+    /// that, some 20 ms; whoever asks meanwhile waits for it, and finds the rest done.
+    pub(crate) fn seed() {
+        // Without randomness there is nothing to do here: whoever needs some is told.
+        let _ = Self.fill(&mut [0]);
+    }
+}
+
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
         aws_lc_rs::rand::fill(bytes).map_err(|_| NoEntropy)

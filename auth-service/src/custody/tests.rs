@@ -92,3 +92,17 @@ impl Process {
         self.storage.revocations_after(0, 10).await.unwrap().events
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn processes_that_start_at_once_store_one_key_between_them() {
+    let host = Host::new();
+    let starts = (0..4).map(async |number| {
+        let begun = (number % 2 == 0).then(|| KeyInMaking::begin(OWN));
+        let process = host.process(0).await;
+        process.custody.ensure(&process.storage, OWN, begun, &process.clock).await.unwrap();
+        process.signer().await
+    });
+    let signers = futures::future::join_all(starts).await;
+    assert!(signers.iter().all(|signer| signer == &signers[0]), "{signers:?}");
+    assert_eq!(host.process(0).await.keys().await.len(), 1);
+}
