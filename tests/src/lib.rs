@@ -15,6 +15,7 @@ pub mod agent;
 pub mod auth;
 pub mod binary;
 pub mod crm;
+pub mod disk;
 pub mod feed;
 pub mod guarded_server;
 pub mod hr;
