@@ -12,7 +12,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
 /// Connections that only read.
 const READERS: u32 = 4;
@@ -100,7 +100,10 @@ impl Database {
             .optimize_on_close(true, None);
         let pool =
             |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(CONNECTION_PATIENCE);
-        let writer = pool(1).connect_with(options.clone()).await.map_err(open)?;
+        // Where a write fails, as on a full disk, SQLite ends the transaction by itself. sqlx does not notice
+        // and would begin none on this connection ever again, so it is replaced.
+        let writer = pool(1).before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }));
+        let writer = writer.connect_with(options.clone()).await.map_err(open)?;
         migrations.run(&writer).await.map_err(|error| DatabaseError::Migration(path.to_owned(), error))?;
         let only_reading = options.optimize_on_close(false, None).read_only(true);
         let readers = pool(READERS).connect_with(only_reading).await.map_err(open)?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bailiwick_core::{Clock, ServerName, UnixSeconds};
 use bailiwick_guard::{Credentials, Guard, GuardError};
@@ -20,6 +20,7 @@ use sqlx::migrate::Migrator;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::database::{Database, DatabaseError};
 use crate::health;
@@ -27,6 +28,10 @@ use crate::settings::{
     Arguments, CLIENT_SECRET, HalfCredentials, NAMES, ServerCommand, Settings, TransportError, command,
 };
 use crate::tool::{InvalidTool, McpServer, ToolSet};
+
+/// How long the first requests wait, before any is accepted, until it is known which tokens are revoked. That
+/// takes some milliseconds where the token service is there, so that a restart refuses nobody.
+const FIRST_HEARING: Duration = Duration::from_secs(2);
 
 /// What one server is, beside what all are.
 pub trait Program: Clone + Send + Sync + 'static {
@@ -269,6 +274,10 @@ impl Started {
         let routes = health::routes(guard.clone(), database.clone()).merge(guard.protect(move || Ok(server.clone())));
         let mut beside = JoinSet::new();
         beside.spawn(guard.run());
+        if !guard.hearing().suffices() {
+            // When it takes longer, the health routes and the refusals say why.
+            let _ = timeout(FIRST_HEARING, guard.ready()).await;
+        }
         if let Some(metrics) = metrics {
             beside.spawn(metrics::serve(metrics, Arc::new(registry), std::future::pending()));
         }

@@ -1,6 +1,8 @@
 //! A running guarded server of any kind beside a world: registered there, on its sample data in a
 //! folder of its own. Owns its start and its end; what its tools do is the tests'.
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex, Weak};
 
 use serde_json::{Value, json};
@@ -35,6 +37,34 @@ impl Kind {
         tools.sort_unstable();
         tools
     }
+
+    /// Its tool that sums up all that it has; it needs no arguments.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        self.reading.iter().find(|tool| tool.ends_with("_summary")).unwrap()
+    }
+
+    /// The command that serves on `port` with the sample data, its own data in `folder`, trusting `issuer`.
+    #[must_use]
+    pub fn serve(&self, folder: &Path, port: u16, issuer: &str) -> Command {
+        let mut command = binary::command(self.binary);
+        command.arg("--sample-data").current_dir(folder);
+        command.args(["--listen", &format!("127.0.0.1:{port}"), "--resource", &Self::resource_on(port)]);
+        command.args(["--issuer", issuer]);
+        command
+    }
+
+    /// The resource of a server on `port`.
+    #[must_use]
+    pub fn resource_on(port: u16) -> String {
+        format!("http://localhost:{port}/mcp")
+    }
+
+    /// What its binary prints to register its tools as those of `resource`.
+    #[must_use]
+    pub fn manifest(&self, resource: &str) -> Value {
+        binary::run(binary::command(self.binary).args(["manifest", "--resource", resource])).well().json()
+    }
 }
 
 /// A running server and the world that it is registered in.
@@ -57,14 +87,9 @@ impl GuardedServer {
     pub fn start(kind: &'static Kind) -> Self {
         let world = World::start();
         let folder = tempfile::tempdir().unwrap();
-        let process = Service::start(kind.binary, |port| {
-            let mut command = binary::command(kind.binary);
-            command.arg("--sample-data").current_dir(folder.path());
-            command.args(["--listen", &format!("127.0.0.1:{port}"), "--resource", &resource_on(port)]);
-            command.args(["--issuer", &world.auth.issuer]);
-            command
-        });
-        let server = Self { resource: resource_on(process.port), process, world, kind, http: Http::new(), folder };
+        let process = Service::start(kind.binary, |port| kind.serve(folder.path(), port, &world.auth.issuer));
+        let resource = Kind::resource_on(process.port);
+        let server = Self { process, resource, world, kind, http: Http::new(), folder };
         server.world.admin().set_resource(kind.server, &server.manifest());
         server
     }
@@ -87,10 +112,7 @@ impl GuardedServer {
         let Self { process, resource, world, kind, http, folder } = self;
         let port = process.port;
         assert!(process.stop().0.success());
-        let mut command = binary::command(kind.binary);
-        command.args(["--sample-data", "--listen", &format!("127.0.0.1:{port}"), "--resource", &resource]);
-        command.args(["--issuer", &world.auth.issuer]).current_dir(folder.path());
-        let process = Service::start_on(kind.binary, port, command);
+        let process = Service::start_on(kind.binary, port, kind.serve(folder.path(), port, &world.auth.issuer));
         let process = process.unwrap_or_else(|log| panic!("{} did not start again:\n{log}", kind.binary));
         Self { process, resource, world, kind, http, folder }
     }
@@ -98,8 +120,7 @@ impl GuardedServer {
     /// What its binary prints to register its tools.
     #[must_use]
     pub fn manifest(&self) -> Value {
-        let mut command = binary::command(self.kind.binary);
-        binary::run(command.args(["manifest", "--resource", &self.resource])).well().json()
+        self.kind.manifest(&self.resource)
     }
 
     /// What a new client with these roles is answered where it asks for a token for this server,
@@ -145,8 +166,4 @@ impl GuardedServer {
             }
         }
     }
-}
-
-fn resource_on(port: u16) -> String {
-    format!("http://localhost:{port}/mcp")
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::binary;
+use crate::guarded_server::Kind;
 use crate::http::{Answer, Http};
 use crate::mcp::{Caller, Era};
 use crate::service::Service;
@@ -15,6 +16,10 @@ pub const READING: [&str; 2] = ["get_employee_records", "get_hr_summary"];
 
 /// The tools of mcp-hr that change something.
 pub const WRITING: [&str; 2] = ["add_employee_record", "create_leave_request"];
+
+/// mcp-hr as the seed names it and its tools.
+pub const HR: Kind =
+    Kind { binary: "mcp-hr", server: "hr", mcp_name: "HRManagementMCP", reading: &READING, writing: &WRITING };
 
 /// A running mcp-hr on data in a folder.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use bailiwick_e2e::binary;
 use bailiwick_e2e::http::{self, Answer};
 use bailiwick_e2e::service::eventually;
-use bailiwick_e2e::{AdminApi, AuthService, Caller, Credentials, Era, HrServer, Http, Service, World, jwt};
+use bailiwick_e2e::{AdminApi, AuthService, Caller, Credentials, Era, HrServer, Http, Server, Service, Site, jwt};
 use serde_json::{Value, json};
 
 fn kid(token: &str) -> String {
@@ -27,56 +27,6 @@ fn published(auth: &AuthService) -> BTreeSet<String> {
 /// Turns to a new key that signs at once; gives its name.
 fn turn(admin: &AdminApi<'_>) -> String {
     admin.post("/keys/rotate", &json!({"now": true})).expect(201).text("kid")
-}
-
-/// A guarded server beside the world's own, with a tool that only reads.
-struct Server {
-    _process: Service,
-    resource: String,
-    tool: &'static str,
-}
-
-impl Server {
-    fn start(world: &World, folder: &std::path::Path, name: &str, binary: &'static str, tool: &'static str) -> Self {
-        let resource_on = |port: u16| format!("http://localhost:{port}/mcp");
-        let process = Service::start(binary, |port| {
-            let mut command = binary::command(binary);
-            command.args(["--listen", &format!("127.0.0.1:{port}"), "--resource", &resource_on(port)]);
-            command.args(["--issuer", &world.auth.issuer, "--sample-data"]).current_dir(folder);
-            command
-        });
-        let resource = resource_on(process.port);
-        let manifest = binary::run(binary::command(binary).args(["manifest", "--resource", &resource])).well().json();
-        world.admin().set_resource(name, &manifest);
-        Self { _process: process, resource, tool }
-    }
-}
-
-/// A world with all three servers.
-struct Site {
-    world: World,
-    project: Server,
-    crm: Server,
-    _folders: [tempfile::TempDir; 2],
-}
-
-impl Site {
-    fn start() -> Self {
-        let world = World::start();
-        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let project = Server::start(&world, folders[0].path(), "project", "mcp-project", "get_project_summary");
-        let crm = Server::start(&world, folders[1].path(), "crm", "mcp-crm", "get_crm_summary");
-        Self { world, project, crm, _folders: folders }
-    }
-
-    /// Each server's resource, and a tool of it that only reads.
-    fn servers(&self) -> [(&str, &'static str); 3] {
-        [
-            (&self.world.hr.resource, "get_hr_summary"),
-            (&self.project.resource, self.project.tool),
-            (&self.crm.resource, self.crm.tool),
-        ]
-    }
 }
 
 /// What one agent under load has seen until now.
@@ -102,11 +52,11 @@ impl Seen {
 
 /// An agent that gets a token and calls a tool with it, with the token before, and with its very
 /// first one, again and again.
-fn work(issuer: &str, agent: &Credentials, resource: &str, tool: &str, stop: &AtomicBool, seen: &Seen) {
-    let http = Http::new();
+fn work(issuer: &str, agent: &Credentials, server: &Server, stop: &AtomicBool, seen: &Seen) {
+    let (http, resource, tool) = (Http::new(), &server.resource, server.kind.summary());
     let mut kept: Vec<String> = Vec::new();
     while !stop.load(Ordering::SeqCst) {
-        let form = [("grant_type", "client_credentials"), ("resource", resource)];
+        let form = [("grant_type", "client_credentials"), ("resource", resource.as_str())];
         let request = http.post(format!("{issuer}/oauth2/token")).basic_auth(&agent.id, Some(&agent.secret));
         let answer = http::send(request.form(&form));
         seen.note("token", &answer);
@@ -129,9 +79,9 @@ fn work(issuer: &str, agent: &Credentials, resource: &str, tool: &str, stop: &At
 fn two_rotations_under_constant_load_at_three_servers_fail_nobody() {
     const AGENTS_AT_EACH: usize = 2;
     let site = Site::start();
-    let (auth, stop) = (&site.world.auth, AtomicBool::new(false));
-    let agents: Vec<_> = site.servers().into_iter().flat_map(|server| [server; AGENTS_AT_EACH]).collect();
-    let agents: Vec<_> = agents.into_iter().map(|server| (server, site.world.client(&["Manager"]))).collect();
+    let (auth, stop) = (&site.auth, AtomicBool::new(false));
+    let agents: Vec<_> = site.servers.iter().flat_map(|server| [server; AGENTS_AT_EACH]).collect();
+    let agents: Vec<_> = agents.into_iter().map(|server| (server, site.client(&["Manager"]))).collect();
     let seen: Vec<Arc<Seen>> = agents.iter().map(|_| Arc::default()).collect();
     let all_have = |key: &str| {
         let has = |one: &Arc<Seen>| one.key(key);
@@ -140,13 +90,13 @@ fn two_rotations_under_constant_load_at_three_servers_fail_nobody() {
     // Whatever goes wrong here, the agents are told to stop.
     let mut keys = Vec::new();
     std::thread::scope(|scope| {
-        for (((resource, tool), agent), seen) in agents.iter().zip(&seen) {
-            scope.spawn(|| work(&auth.issuer, agent, resource, tool, &stop, seen));
+        for ((server, agent), seen) in agents.iter().zip(&seen) {
+            scope.spawn(|| work(&auth.issuer, agent, server, &stop, seen));
         }
         let story = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let first = published(auth).pop_first().unwrap();
             all_have(&first);
-            let second = turn(&site.world.admin());
+            let second = turn(&site.admin());
             all_have(&second);
             let third = auth.run(&["keys", "rotate", "--now", "--json"]).well().json()["kid"].clone();
             let third = third.as_str().unwrap().to_owned();
@@ -288,8 +238,9 @@ fn a_key_is_withdrawn_on_the_command_line_too_and_an_unknown_one_is_told() {
 #[test]
 fn each_resource_has_tokens_of_the_algorithm_that_it_asks_for_and_every_guard_takes_all_three() {
     let site = Site::start();
-    let (admin, manager) = (site.world.admin(), site.world.client(&["Manager"]));
-    for (name, server, alg) in [("project", &site.project, "ES256"), ("crm", &site.crm, "EdDSA")] {
+    let (admin, manager) = (site.admin(), site.client(&["Manager"]));
+    for (server, alg) in site.servers[1..].iter().zip(["ES256", "EdDSA"]) {
+        let name = server.kind.server;
         let mut resource = admin.get(&format!("/resources/{name}")).expect(200).json();
         for view in ["name", "built_in"] {
             let _ = resource.as_object_mut().unwrap().remove(view);
@@ -298,13 +249,12 @@ fn each_resource_has_tokens_of_the_algorithm_that_it_asks_for_and_every_guard_ta
         let shown = admin.put(&format!("/resources/{name}"), &resource).expect(200).json();
         assert_eq!((&shown["resource"], &shown["signing_alg"]), (&json!(server.resource), &json!(alg)));
     }
-    for ((resource, tool), alg) in site.servers().into_iter().zip(["RS256", "ES256", "EdDSA"]) {
-        let token = site.world.auth.token(&manager, &[("resource", resource)]);
+    for (server, alg) in site.servers.iter().zip(["RS256", "ES256", "EdDSA"]) {
+        let token = site.auth.token(&manager, &[("resource", &server.resource)]);
         assert_eq!(jwt::header(&token)["alg"], alg);
-        let caller = Caller::new(&site.world.hr.http, resource, Some(&token), Era::July2026);
-        assert!(caller.result(tool, &json!({})).is_object(), "{resource}");
+        assert!(server.caller(&token).result(server.kind.summary(), &json!({})).is_object(), "{}", server.resource);
     }
-    assert_eq!(published(&site.world.auth).len(), 3);
+    assert_eq!(published(&site.auth).len(), 3);
 }
 
 #[test]

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bailiwick_e2e::feed::{Event, page};
 use bailiwick_e2e::service::eventually;
-use bailiwick_e2e::{AuthService, Credentials, FeedReader, Service, binary, jwt};
+use bailiwick_e2e::{AuthService, Credentials, FeedReader, Service, binary, disk, jwt};
 use serde_json::{Value, json};
 
 /// A service with an administrator and a guard, on data that outlives it.
@@ -162,15 +162,8 @@ fn after_a_restore_lost_positions_are_gone_and_tokens_of_the_lost_future_can_be_
 #[test]
 fn a_full_disk_acknowledges_nothing_that_is_not_in_the_feed_and_is_overcome() {
     let folder = tempfile::tempdir().unwrap();
-    // A process may ignore the signal that comes with a write beyond its limit; it then gets an error.
-    let process = Service::start("auth-service", |port| {
-        let serve = AuthService::serve(folder.path(), port);
-        let mut shell = Command::new("sh");
-        shell.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#]).arg(serve.get_program()).args(serve.get_args());
-        shell.env_clear().stdin(Stdio::null()).current_dir(folder.path());
-        shell.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        shell
-    });
+    let process =
+        Service::start("auth-service", |port| disk::outlives_failed_writes(&AuthService::serve(folder.path(), port)));
     let auth = AuthService::with_process(process, folder.path());
     let admin = auth.make_administrator("admin");
     let guard = auth.admin(&admin).client_with_roles(&["guard"]);
@@ -179,7 +172,7 @@ fn a_full_disk_acknowledges_nothing_that_is_not_in_the_feed_and_is_overcome() {
     let api = auth.admin(&admin);
 
     let grown = std::fs::metadata(folder.path().join("auth.db-wal")).unwrap().len();
-    limit_files_of(auth.process.pid(), &(grown + 64 * 1024).to_string());
+    disk::limit_files_of(auth.process.pid(), grown + 64 * 1024);
     let (mut acknowledged, mut refused) = (Vec::new(), Vec::new());
     for number in 0..1000 {
         let id = number.to_string();
@@ -201,7 +194,7 @@ fn a_full_disk_acknowledges_nothing_that_is_not_in_the_feed_and_is_overcome() {
     assert_eq!(in_feed(), acknowledged);
     let _ = auth.token(&agent, &[]);
 
-    limit_files_of(auth.process.pid(), "unlimited");
+    disk::unlimit_files_of(auth.process.pid());
     let after = api.post("/revocations", &revocation("room-again"));
     let seq = after.expect(202).json()["seq"].as_u64().unwrap();
     acknowledged.push("room-again".to_owned());
@@ -209,13 +202,6 @@ fn a_full_disk_acknowledges_nothing_that_is_not_in_the_feed_and_is_overcome() {
     assert!(strictly_growing(&reader.everything().0));
     let _ = api.patch(&format!("/clients/{}", agent.id), &json!({"disabled": true})).expect(200);
     assert_eq!(auth.request_token(&agent, &[]).status, 401);
-}
-
-/// From now on no file of that process grows beyond so many bytes.
-fn limit_files_of(pid: u32, bytes: &str) {
-    let limit =
-        Command::new("prlimit").args(["--pid", &pid.to_string(), &format!("--fsize={bytes}:unlimited")]).status();
-    assert!(limit.unwrap().success());
 }
 
 /// Shifts the wall clock of a process by the seconds in `CLOCK_SHIFT`.

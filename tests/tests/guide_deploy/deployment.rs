@@ -28,10 +28,10 @@ pub fn commands(section: &str, number: usize) -> String {
     blocks[number].text.clone()
 }
 
-/// The secret that was printed last.
-fn printed_secret(text: &str) -> String {
-    let line = text.lines().rev().find(|line| line.starts_with("client_secret")).unwrap();
-    line.split_whitespace().nth(1).unwrap().to_owned()
+/// The secrets that were printed, in their order.
+fn printed_secrets(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| line.starts_with("client_secret"));
+    lines.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect()
 }
 
 /// A desk away from all hosts: the checkout, and the authority's key.
@@ -122,12 +122,15 @@ impl Deployment {
         desk.carry(&["work.crt", "work.key"], &work);
         let checked = auth.well(&commands("The token service", 0));
         assert!(checked.contains("on; certificate valid until 20"), "{checked}");
-        for (host, number) in [(&hr, 1), (&work, 2)] {
-            let script = commands("The MCP servers", 0) + &commands("The MCP servers", number);
-            let checked = host.well(&script);
+        let guards = printed_secrets(&auth.well(&commands("The MCP servers", 0)));
+        assert_eq!(guards.len(), 3);
+        for (host, number, secrets) in [(&hr, 2, &guards[..1]), (&work, 3, &guards[1..])] {
+            let script = commands("The MCP servers", 1) + &commands("The MCP servers", number);
+            let checked = host.run(&script, &secrets.join("\n")).well().stdout;
             assert!(checked.contains("the TLS certificate is valid until 20"), "{checked}");
         }
-        let secret = printed_secret(&auth.well(&commands("Register servers and agents", 0)));
+        let secrets = printed_secrets(&auth.well(&commands("Register servers and agents", 0)));
+        let secret = secrets.last().unwrap().clone();
         Self { desk, auth, hr, work, agent, secret, _network: network }
     }
 

@@ -18,6 +18,13 @@ use deployment::{Deployment, call, commands};
 /// How long something may take that happens by itself: a look at the certificates is ten seconds away.
 const WITHIN: Duration = Duration::from_mins(1);
 
+/// The servers, and a tool of each.
+const SERVERS: [(&str, &str); 3] = [
+    ("https://hr.example.com/mcp", "get_hr_summary"),
+    ("https://work.example.com/mcp", "get_project_summary"),
+    ("https://work.example.com:8443/mcp", "get_crm_summary"),
+];
+
 /// Asks until the answer is yes.
 fn eventually(what: &str, question: impl Fn() -> bool) {
     let deadline = Instant::now() + WITHIN;
@@ -30,6 +37,7 @@ fn eventually(what: &str, question: impl Fn() -> bool) {
 fn the_guide_leads_from_the_build_to_the_move_of_the_issuer_on_hosts_of_their_own() {
     let deployment = Deployment::new();
     an_agent_on_a_host_of_its_own_calls_tools_over_tls(&deployment);
+    a_revocation_is_felt_at_every_server_within_a_second(&deployment);
     nobody_but_its_user_reads_the_files_of_a_service(&deployment);
     the_hardening_is_in_force(&deployment);
     plain_http_on_a_public_name_is_refused_at_the_start(&deployment);
@@ -49,6 +57,24 @@ fn an_agent_on_a_host_of_its_own_calls_tools_over_tls(deployment: &Deployment) {
     }
 }
 
+fn a_revocation_is_felt_at_every_server_within_a_second(deployment: &Deployment) {
+    let tokens = SERVERS.map(|(url, _)| deployment.token("https://auth.example.com", url));
+    let statuses = || {
+        let asked = SERVERS.iter().zip(&tokens).map(|((url, tool), token)| call(url, tool, token));
+        deployment.agent.well(&asked.collect::<Vec<_>>().join("\necho\n"))
+    };
+    assert_eq!(statuses(), "200\n200\n200");
+    let _ = deployment.auth.well(
+        "sudo -u bailiwick-auth auth-service --config /etc/bailiwick/auth/settings.toml revocation add client my-agent",
+    );
+    let acknowledged = Instant::now();
+    eventually("the revocation is felt", || statuses() == "401\n401\n401");
+    let felt = acknowledged.elapsed();
+    assert!(felt < Duration::from_secs(1), "the revocation was felt after {felt:?}");
+    let called = deployment.call_all_servers();
+    assert_eq!(called.code, 0, "a new token works at once: {called:#?}");
+}
+
 fn nobody_but_its_user_reads_the_files_of_a_service(deployment: &Deployment) {
     let Deployment { auth, hr, work, .. } = deployment;
     let kept = [
@@ -59,9 +85,11 @@ fn nobody_but_its_user_reads_the_files_of_a_service(deployment: &Deployment) {
         (auth, "bailiwick-auth", "/etc/bailiwick/auth/master.key"),
         (hr, "nobody", "/var/lib/bailiwick-hr/hr.sqlite"),
         (hr, "nobody", "/etc/bailiwick/hr/tls.key"),
+        (hr, "bailiwick-hr", "/etc/bailiwick/hr/client-secret"),
         (work, "bailiwick-crm", "/var/lib/bailiwick-project/project.sqlite"),
         (work, "bailiwick-project", "/var/lib/bailiwick-crm/crm.sqlite"),
         (work, "bailiwick-project", "/etc/bailiwick/crm/tls.key"),
+        (work, "bailiwick-project", "/etc/bailiwick/crm/client-secret"),
         (work, "bailiwick-project", "/etc/bailiwick/crm/settings.toml"),
     ];
     for (host, user, file) in kept {
@@ -234,12 +262,7 @@ fn an_upgrade_loses_no_request(deployment: &Deployment) {
     let Deployment { desk, auth, hr, work, agent, secret, .. } = deployment;
     let issuer = "https://auth.example.com";
     let token = |resource: &str| deployment.token(issuer, resource);
-    let resources = [
-        ("https://hr.example.com/mcp", "get_hr_summary"),
-        ("https://work.example.com/mcp", "get_project_summary"),
-        ("https://work.example.com:8443/mcp", "get_crm_summary"),
-    ];
-    let mut requests: Vec<_> = resources.iter().map(|(url, tool)| call(url, tool, &token(url))).collect();
+    let mut requests: Vec<_> = SERVERS.iter().map(|(url, tool)| call(url, tool, &token(url))).collect();
     requests.push(format!(
         "curl -sS -o /dev/null -w '%{{http_code}}' {issuer}/oauth2/token -u 'my-agent:{secret}' \
          -d grant_type=client_credentials -d resource=https://hr.example.com/mcp"
