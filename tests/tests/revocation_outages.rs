@@ -4,10 +4,11 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and shows what it measured")]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bailiwick_e2e::service::eventually;
-use bailiwick_e2e::{AuthService, Credentials, Server, Service, Site, binary, jwt};
+use bailiwick_e2e::{AuthService, Caller, Credentials, Era, Http, Server, Service, Site, binary, jwt};
 use serde_json::json;
 
 /// How long the service is away while calls go on.
@@ -152,6 +153,51 @@ fn after_a_restore_from_a_backup_older_than_what_was_heard_the_next_revocation_i
     all_come_to(&site.servers, &newest_tokens, 401, FELT_WITHIN, "a token of the lost future");
     let log = site.servers[0].process.log();
     assert!(log.contains("does not know position"), "the guard's position was not older than the backup: {log}");
+}
+
+/// Lists the tools again and again, on connections of its own, until it is told to stop; gives the status of
+/// each answer. Where nobody listens, or a crash cuts the answer off, there is none.
+fn hammer(resource: &str, token: &str, stop: &AtomicBool) -> Vec<u16> {
+    let http = Http::new();
+    let caller = Caller::new(&http, resource, Some(token), Era::July2026);
+    let (mut statuses, since) = (Vec::new(), Instant::now());
+    // A test that fails meanwhile tells nobody to stop.
+    while !stop.load(Ordering::SeqCst) && since.elapsed() < OUTAGE {
+        let request = caller.post("tools/list", None).json(&caller.message("tools/list", json!({})));
+        match request.send() {
+            Ok(answer) => statuses.push(answer.status().as_u16()),
+            Err(_) => std::thread::yield_now(),
+        }
+    }
+    statuses
+}
+
+#[test]
+fn a_server_that_starts_while_the_service_is_there_refuses_nobody_but_whose_token_is_revoked() {
+    let mut site = Site::hearing();
+    let [client, revoked] = [(); 2].map(|()| site.client(&["Manager"]));
+    let (tokens, revoked_tokens) = (site.tokens(&client), site.tokens(&revoked));
+    disable(site.folder.path(), &site.auth.issuer, &revoked);
+    all_come_to(&site.servers, &revoked_tokens, 401, FELT_WITHIN, "revoked before the starts");
+    let resources = site.servers.each_ref().map(|server| server.resource.clone());
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asked = resources.iter().zip(tokens.iter().zip(&revoked_tokens));
+        let asked = asked.flat_map(|(resource, (kept, ended))| [(resource, kept, 200), (resource, ended, 401)]);
+        let hammers: Vec<_> = asked
+            .map(|(resource, token, expected)| (scope.spawn(|| hammer(resource, token, &stop)), expected))
+            .collect();
+        for _ in 0..5 {
+            site.servers = site.servers.map(Server::crashed_and_restarted);
+            all_answer(&site.servers, &tokens, 200, "after a start");
+        }
+        stop.store(true, Ordering::SeqCst);
+        for (hammer, expected) in hammers {
+            let statuses = hammer.join().unwrap();
+            let others = statuses.iter().filter(|status| **status != expected).count();
+            assert!(statuses.len() > 10 && others == 0, "{others} of {} answers not {expected}", statuses.len());
+        }
+    });
 }
 
 #[test]
