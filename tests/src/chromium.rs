@@ -100,9 +100,20 @@ impl Chromium {
         loop {
             let url = self.url();
             if url.starts_with(beginning) {
+                self.await_page();
                 return url;
             }
             assert!(Instant::now() < deadline, "not at {beginning} but at {url}");
+        }
+    }
+
+    /// Waits until the page is whole and laid out: where one navigation replaces another, the driver
+    /// says that it is there before it is.
+    fn await_page(&self) {
+        let deadline = Instant::now() + WITHIN;
+        let is_whole = "return document.readyState === 'complete' && document.documentElement.scrollWidth > 0";
+        while self.evaluate(is_whole) != true {
+            assert!(Instant::now() < deadline, "the page is never whole: {}", self.url());
         }
     }
 
@@ -126,7 +137,7 @@ impl Chromium {
     /// What a script of the tester's, which the page's policy does not bind, returns.
     #[must_use]
     pub fn evaluate(&self, script: &str) -> Value {
-        self.post("/execute/sync", &json!({"script": script, "args": []}))
+        self.look("/execute/sync", &json!({"script": script, "args": []}))
     }
 
     /// What the page shows as text.
@@ -140,6 +151,15 @@ impl Chromium {
         let deadline = Instant::now() + WITHIN;
         while !self.text().contains(text) {
             assert!(Instant::now() < deadline, "no {text:?} on the page: {}", self.text());
+        }
+    }
+
+    /// Waits until the element of that id has the focus, as a person does who looks before typing.
+    pub fn await_focus(&self, id: &str) {
+        let deadline = Instant::now() + WITHIN;
+        let focus = || self.evaluate("return document.activeElement.id");
+        while focus() != id {
+            assert!(Instant::now() < deadline, "the focus is at {}, not at {id}", focus());
         }
     }
 
@@ -160,27 +180,46 @@ impl Chromium {
     pub fn picture(&self, name: &str) {
         let folder = pictures();
         fs::create_dir_all(&folder).unwrap();
+        self.await_page();
         let picture = self.devtools("Page.captureScreenshot", &json!({"captureBeyondViewport": true}));
         let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
         fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
     }
 
     fn devtools(&self, command: &str, parameters: &Value) -> Value {
-        self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
+        self.look("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
+    }
+
+    /// What changes nothing, and so is done again where the page went to another one meanwhile.
+    fn look(&self, path: &str, body: &Value) -> Value {
+        let deadline = Instant::now() + WITHIN;
+        loop {
+            let answer = self.answer(path, body);
+            let message = answer["message"].as_str().unwrap_or_default();
+            if !message.contains("aborted by navigation") || Instant::now() > deadline {
+                return Self::good(path, answer);
+            }
+        }
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
-        let request = self.http.post(format!("{}{path}", self.session)).timeout(WITHIN).json(body);
-        Self::value(path, request)
+        Self::good(path, self.answer(path, body))
     }
 
     fn get(&self, path: &str) -> Value {
-        Self::value(path, self.http.get(format!("{}{path}", self.session)).timeout(WITHIN))
+        Self::good(path, Self::value(self.http.get(format!("{}{path}", self.session))))
     }
 
-    fn value(path: &str, request: reqwest::blocking::RequestBuilder) -> Value {
-        let answer: Value = request.send().unwrap().json().unwrap();
-        let value = answer["value"].clone();
+    fn answer(&self, path: &str, body: &Value) -> Value {
+        Self::value(self.http.post(format!("{}{path}", self.session)).json(body))
+    }
+
+    fn value(request: reqwest::blocking::RequestBuilder) -> Value {
+        let answer: Value = request.timeout(WITHIN).send().unwrap().json().unwrap();
+        answer["value"].clone()
+    }
+
+    fn good(path: &str, value: Value) -> Value {
         assert!(value.get("error").is_none(), "{path}: {value:#}");
         value
     }

@@ -55,7 +55,9 @@ fn looks_well(browser: &Chromium, screen: Screen, page: &str) {
     assert_eq!(browser.evaluate(FAULTS), json!([]), "{page} on {screen:?}");
 }
 
+/// Begins to type at once: the first field has the focus.
 fn type_credentials(browser: &Chromium, person: &Person) {
+    browser.await_focus("username");
     browser.press(&format!("{}{{Tab}}{}{{Enter}}", person.username, person.password));
 }
 
@@ -83,7 +85,6 @@ fn a_person_comes_all_the_way_by_keyboard_alone() {
     let (person, editor) = (world.person("keyboard", &["Officer"]), editor(&world, "Keyboard editor", &json!([])));
     let (browser, redirect_uri) = (Chromium::start(), redirect_uri(&world));
     browser.open(&editor_url(&editor, &redirect_uri, "hr:*"));
-    assert_eq!(focus(&browser), "username", "one can begin to type at once");
     type_credentials(&browser, &person);
     let _ = browser.arrive(&format!("{}/consent?", world.auth.issuer));
     browser.press("{Tab}");
@@ -125,6 +126,7 @@ fn every_page_is_whole_and_readable_on_every_screen() {
     visit("login", &|| browser.open(&link));
     let failed = || {
         browser.open(&link);
+        browser.await_focus("username");
         browser.press("nobody{Tab}a wrong password{Enter}");
         browser.await_text("is wrong");
     };
