@@ -13,6 +13,7 @@ use bailiwick_process::listener::{self, BindError, Limits};
 use bailiwick_process::settings::{self, Loaded, Sources};
 use bailiwick_process::tls::Tls;
 use bailiwick_process::{logs, metrics, shutdown};
+use clap::Command;
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::registry::Registry;
 use serde_json::json;
@@ -24,8 +25,9 @@ use tokio::time::timeout;
 
 use crate::database::{Database, DatabaseError};
 use crate::health;
+pub use crate::settings::OwnSettings;
 use crate::settings::{
-    Arguments, CLIENT_SECRET, HalfCredentials, NAMES, ServerCommand, Settings, TransportError, command,
+    Arguments, CLIENT_SECRET, HalfCredentials, Read, ServerCommand, Settings, TransportError, command, names,
 };
 use crate::tool::{InvalidTool, McpServer, ToolSet};
 
@@ -45,6 +47,8 @@ pub trait Program: Clone + Send + Sync + 'static {
     const TITLE: &'static str;
     /// Its port unless it is told another.
     const PORT: u16;
+    /// The environment variables that hold its secrets: those of all servers, and its own if it has some.
+    const SECRETS: &'static [&'static str] = &SHARED_SECRETS;
 
     /// The steps to its tables.
     fn migrations() -> Migrator;
@@ -58,9 +62,29 @@ pub trait Program: Clone + Send + Sync + 'static {
     /// What its tools work on.
     fn new(database: Database, clock: Arc<dyn Clock>) -> Self;
 
+    /// Declares the settings that it has beyond those of all servers: global arguments with `env`.
+    #[must_use]
+    fn declare_settings(command: Command) -> Command {
+        command
+    }
+
+    /// What its own settings make of it once it has its data.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words for the operator.
+    fn configure(_: OwnSettings<'_>) -> Result<Configure<Self>, String> {
+        Ok(Box::new(|program| program))
+    }
+
     /// Loads the sample data, all of it or nothing, into a database that is empty.
     fn load_sample_data(database: &Database) -> impl Future<Output = Result<SampleData, SampleDataError>> + Send;
 }
+
+/// Applies settings to a program.
+pub type Configure<P> = Box<dyn FnOnce(P) -> P + Send>;
+
+/// The secrets that every server may be given.
+pub const SHARED_SECRETS: [&str; 1] = [CLIENT_SECRET];
 
 /// What became of the sample data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +93,8 @@ pub enum SampleData {
     Loaded,
     /// The database has rows of its own, and nothing was done.
     NotEmpty,
+    /// This server has none.
+    None,
 }
 
 /// Why the sample data could not be loaded.
@@ -105,13 +131,15 @@ enum ProgramError {
     System(#[from] io::Error),
     #[error("logs: {0}")]
     Logs(String),
+    #[error("{0}")]
+    OwnSettings(String),
 }
 
 impl ProgramError {
     /// 2 where the settings are to blame, else 1.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Transport(_) | Self::Credentials(_) | Self::Guard(_) => 2.into(),
+            Self::Transport(_) | Self::Credentials(_) | Self::Guard(_) | Self::OwnSettings(_) => 2.into(),
             _ => ExitCode::FAILURE,
         }
     }
@@ -120,7 +148,7 @@ impl ProgramError {
 /// Runs the program on this process's command line and environment.
 #[must_use]
 pub fn run<P: Program>() -> ExitCode {
-    let loaded = match settings::load::<Arguments>(command::<P>(), NAMES, Sources::of_process()) {
+    let loaded = match settings::load::<Read>(command::<P>(), names::<P>(), Sources::of_process()) {
         Ok(loaded) => loaded,
         Err(error) => return error.report(),
     };
@@ -134,8 +162,9 @@ pub fn run<P: Program>() -> ExitCode {
     }
 }
 
-fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> {
-    let Loaded { settings: Arguments { settings, sample_data, command }, mut secrets, warnings } = loaded;
+fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
+    let Loaded { settings: Read { arguments, matches }, mut secrets, warnings } = loaded;
+    let Arguments { settings, sample_data, command } = arguments;
     let logs = match command {
         None => logs::as_json_lines(&settings.log_level),
         Some(_) => logs::as_text(&settings.log_level),
@@ -149,6 +178,8 @@ fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> 
     let mut registry = Registry::default();
     let credentials = settings.credentials(secrets.take(CLIENT_SECRET))?;
     let guard = guard::<P>(&settings, credentials, &tools, &clock, &mut registry)?;
+    let own = OwnSettings { matches: &matches, secrets: &mut secrets };
+    let configure = P::configure(own).map_err(ProgramError::OwnSettings)?;
     match command {
         Some(ServerCommand::Manifest) => print(&manifest(&guard)),
         Some(ServerCommand::CheckConfig) => {
@@ -162,9 +193,8 @@ fn carry_out<P: Program>(loaded: Loaded<Arguments>) -> Result<(), ProgramError> 
             let handed_over = listener::handed_over(settings.listen)?;
             Runtime::new()?.block_on(async {
                 let stop = shutdown::requested()?;
-                let started = Starting::<P> { settings, tls, handed_over, clock, tools, registry, guard }
-                    .start(sample_data)
-                    .await?;
+                let starting = Starting::<P> { settings, tls, handed_over, clock, tools, registry, guard, configure };
+                let started = starting.start(sample_data).await?;
                 started.serve(stop).await;
                 Ok(())
             })
@@ -214,6 +244,7 @@ struct Starting<P> {
     tools: ToolSet<P>,
     registry: Registry,
     guard: Guard,
+    configure: Configure<P>,
 }
 
 /// A server that has its ports and its data.
@@ -230,7 +261,7 @@ struct Started {
 impl<P: Program> Starting<P> {
     /// Takes the ports first: a second process on the same data ends here, before it touches them.
     async fn start(self, sample_data: bool) -> Result<Started, ProgramError> {
-        let Self { settings, tls, handed_over, clock, tools, mut registry, guard } = self;
+        let Self { settings, tls, handed_over, clock, tools, mut registry, guard, configure } = self;
         let listener = match handed_over {
             Some(listener) => TcpListener::from_std(listener)?,
             None => listener::bind(settings.listen).await?,
@@ -246,6 +277,7 @@ impl<P: Program> Starting<P> {
                 SampleData::NotEmpty => {
                     tracing::info!("the database is not empty: the sample data is not loaded, and nothing is changed");
                 }
+                SampleData::None => tracing::info!("this server has no sample data"),
             }
         }
         tracing::info!(
@@ -262,7 +294,8 @@ impl<P: Program> Starting<P> {
         if let Some(tls) = &tls {
             tls.renewal.register(&mut registry);
         }
-        let server = McpServer::new(P::MCP_NAME, P::new(database.clone(), clock), tools);
+        let program = configure(P::new(database.clone(), clock));
+        let server = McpServer::new(P::MCP_NAME, program, tools);
         Ok(Started { listener, tls, metrics, registry, guard, database, server })
     }
 }

@@ -11,9 +11,9 @@ use bailiwick_guard::{Credentials, DEFAULT_MAX_STALENESS};
 use bailiwick_process::Secret;
 use bailiwick_process::logs::Filter;
 use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl, TlsEnd};
-use bailiwick_process::settings::Names;
+use bailiwick_process::settings::{Names, Secrets};
 use bailiwick_process::tls::{Files, Tls, TlsError};
-use clap::{Args, Command, CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::database::DatabaseUrl;
 use crate::program::Program;
@@ -21,8 +21,8 @@ use crate::program::Program;
 /// The secret of the server's own client at the token service.
 pub(crate) const CLIENT_SECRET: &str = "MCP_CLIENT_SECRET";
 
-/// What MCP servers call their settings.
-pub(crate) const NAMES: Names = Names { prefix: "MCP", secrets: &[CLIENT_SECRET] };
+/// What the names of MCP servers' settings begin with.
+pub(crate) const PREFIX: &str = "MCP";
 
 /// The command line of a server.
 #[derive(Debug, Parser)]
@@ -145,22 +145,52 @@ impl Settings {
             is_plain_http: self.resource.is_plain_http(),
             is_loopback: self.resource.is_loopback(),
         };
-        let files = Files::of_settings(NAMES.prefix, self.tls_cert.clone(), self.tls_key.clone())?;
+        let files = Files::of_settings(PREFIX, self.tls_cert.clone(), self.tls_key.clone())?;
         let end = match (self.tls_terminated, &files) {
             (true, _) => TlsEnd::InFront,
             (false, Some(_)) => TlsEnd::Here,
             (false, None) => TlsEnd::Nowhere,
         };
-        plain_http::may_start(url, self.listen, end, NAMES.prefix)?;
+        plain_http::may_start(url, self.listen, end, PREFIX)?;
         // Behind a proxy, clients see the proxy's certificate: only the proxy sees this one.
         let host = (end == TlsEnd::Here).then(|| self.resource.host());
         Ok(files.map(|files| Tls::load(files, host, now)).transpose()?)
     }
 }
 
+/// A command line that was read, and what it says of settings that are one server's own.
+pub(crate) struct Read {
+    pub(crate) arguments: Arguments,
+    pub(crate) matches: ArgMatches,
+}
+
+impl FromArgMatches for Read {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self { arguments: Arguments::from_arg_matches(matches)?, matches: matches.clone() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// What was set of the settings that one server has beyond those of all.
+pub struct OwnSettings<'a> {
+    /// The arguments that it declares.
+    pub matches: &'a ArgMatches,
+    /// Its secrets, by their variables.
+    pub secrets: &'a mut Secrets,
+}
+
+/// What `P` calls its settings.
+pub(crate) fn names<P: Program>() -> Names {
+    Names { prefix: PREFIX, secrets: P::SECRETS }
+}
+
 /// The command line of `P`, with the defaults that are its own.
 pub(crate) fn command<P: Program>() -> Command {
-    Arguments::command()
+    P::declare_settings(Arguments::command())
         .name(P::BINARY)
         .about(format!("{}: a guarded MCP server", P::TITLE))
         .mut_arg("listen", |arg| arg.default_value(format!("127.0.0.1:{}", P::PORT)))

@@ -32,6 +32,9 @@ pub enum ToolError {
     /// The caller can put it right: answered as a tool error that names every bad field.
     #[error("{0}")]
     Arguments(Problems),
+    /// What the tool asks elsewhere is not to be had: answered as a tool error in these words.
+    #[error("{0}")]
+    Unavailable(&'static str),
     /// The caller cannot: answered as an internal error without particulars, which the log has.
     #[error("storage: {0}")]
     Storage(#[from] sqlx::Error),
@@ -176,6 +179,11 @@ fn respond<R: Serialize>(tool: &'static str, answer: Result<R, ToolError>) -> Re
             let structured = json!({"error": "invalid_arguments", "problems": problems.to_json()});
             let mut result = CallToolResult::structured_error(structured);
             result.content = vec![ContentBlock::text(problems.to_string())];
+            Ok(result)
+        }
+        Err(ToolError::Unavailable(words)) => {
+            let mut result = CallToolResult::structured_error(json!({"error": "unavailable", "message": words}));
+            result.content = vec![ContentBlock::text(words)];
             Ok(result)
         }
         Err(ToolError::Storage(error)) => Err(internal_error(tool, &error)),

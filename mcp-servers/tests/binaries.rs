@@ -14,7 +14,7 @@ struct Server {
     writing: &'static [&'static str],
 }
 
-const SERVERS: [Server; 3] = [
+const SERVERS: [Server; 4] = [
     Server {
         path: env!("CARGO_BIN_EXE_mcp-hr"),
         name: "hr",
@@ -35,6 +35,13 @@ const SERVERS: [Server; 3] = [
         port: 8003,
         reading: &["get_crm_summary", "get_customer_profiles", "get_interaction_history", "get_sales_opportunities"],
         writing: &["add_customer_profile", "create_sales_opportunity", "record_interaction", "update_customer_status"],
+    },
+    Server {
+        path: env!("CARGO_BIN_EXE_mcp-quickstart"),
+        name: "quickstart",
+        port: 8100,
+        reading: &["TimeTool", "weather_tool"],
+        writing: &[],
     },
 ];
 

@@ -216,6 +216,18 @@ fn the_settings_page_names_every_setting_and_no_other() {
     }
 }
 
+#[test]
+fn the_settings_page_names_what_the_quickstart_has_beyond_other_servers() {
+    let help_of = |name| binary::run(binary::command(name).arg("--help")).well().stdout;
+    let (quickstart, hr) = (help_of("mcp-quickstart"), help_of("mcp-hr"));
+    let variables = |help: &str| -> BTreeSet<String> {
+        let words = help.split(|letter: char| !(letter.is_ascii_uppercase() || letter == '_'));
+        words.filter(|word| word.contains('_')).map(str::to_owned).collect()
+    };
+    let own: BTreeSet<String> = variables(&quickstart).difference(&variables(&hr)).cloned().collect();
+    assert_eq!(first_cells("docs/reference/settings.md", "mcp-quickstart"), own);
+}
+
 /// The commands below `command`, as its help lists them.
 fn commands_below(binary: &str, command: &[&str]) -> BTreeSet<String> {
     let help = binary::run(binary::command(binary).args(command).arg("--help")).well().stdout;

@@ -44,7 +44,12 @@ pub(crate) struct Server<P> {
 
 impl<P: Program> Server<P> {
     pub(crate) async fn empty() -> Self {
-        Self::on(tempfile::tempdir().unwrap()).await
+        Self::changed(|program| program).await
+    }
+
+    /// The same with its program changed, as settings of its own change it.
+    pub(crate) async fn changed(change: impl FnOnce(P) -> P) -> Self {
+        Self::on(tempfile::tempdir().unwrap(), change).await
     }
 
     pub(crate) async fn with_sample_data() -> Self {
@@ -53,13 +58,13 @@ impl<P: Program> Server<P> {
         server
     }
 
-    async fn on(folder: TempDir) -> Self {
+    async fn on(folder: TempDir, change: impl FnOnce(P) -> P) -> Self {
         let url = format!("sqlite://{}/data/{}.sqlite", folder.path().display(), P::SERVER);
         let database = Database::open(&url.parse().unwrap(), &P::migrations()).await.unwrap();
         let now = Arc::new(AtomicI64::new(BEGIN));
         let clock = Arc::clone(&now);
-        let domain = P::new(database.clone(), Arc::new(move || UnixSeconds(clock.load(Ordering::Relaxed))));
-        let server = McpServer::new(P::MCP_NAME, domain, P::tools().unwrap());
+        let program = change(P::new(database.clone(), Arc::new(move || UnixSeconds(clock.load(Ordering::Relaxed)))));
+        let server = McpServer::new(P::MCP_NAME, program, P::tools().unwrap());
         let config = StreamableHttpServerConfig::default().with_legacy_session_mode(false).with_json_response(true);
         let sessions = Arc::new(NeverSessionManager::default());
         let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, config);
@@ -70,7 +75,7 @@ impl<P: Program> Server<P> {
     /// The same file after a restart.
     pub(crate) async fn restarted(self) -> Self {
         self.database.close().await;
-        Self::on(self.folder).await
+        Self::on(self.folder, |program| program).await
     }
 
     /// Lets days go by.
