@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bailiwick_core::{ClientId, UnixSeconds};
+use bailiwick_limits::{FailureLimits, Verdict};
 
 use crate::crypto::pool::{HashPool, Lane, NotHashed};
 use crate::crypto::secret::{ClientSecret, Secret};
 use crate::crypto::verified::VerifiedSecrets;
 use crate::directory::{ClientDirectory, Found, KnownClient};
-use crate::limits::failures::{FailureLimits, Verdict};
 use crate::secrets::SecretId;
 use crate::storage::{State, Storage, StorageError};
 

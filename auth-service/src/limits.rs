@@ -1,6 +1,3 @@
-//! Limits on callers: who a caller is by address, and how many failures one may have. Knows
-//! nothing of HTTP; header texts are arguments.
+//! How often somebody may try to sign in. What servers limit as well is `bailiwick_limits`'s.
 
-pub(crate) mod address;
-pub(crate) mod failures;
 pub(crate) mod sign_ins;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;
 use bailiwick_core::{Algorithm, Claims, Clock, Issuer, ScopeSet};
+use bailiwick_limits::{TrustedProxies, caller_address};
 
 use crate::administration::Administration;
 use crate::authentication::{Authenticated, AuthenticationError, Authenticator, Credentials};
@@ -17,7 +18,6 @@ use crate::custody::Custody;
 use crate::delegation::Ceiling;
 use crate::feed::Feed;
 use crate::keys::KeyRing;
-use crate::limits::address::{TrustedProxies, caller_address};
 use crate::metrics::Metrics;
 use crate::sign_in::SignIn;
 use crate::storage::Storage;

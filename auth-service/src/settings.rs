@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use bailiwick_core::{Algorithm, Issuer, ScopeSet};
+use bailiwick_limits::TrustedProxies;
 use bailiwick_process::logs::Filter;
 use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl, TlsEnd};
 use bailiwick_process::settings::Names;
 use bailiwick_process::tls::{Files, Tls, TlsError};
 use clap::Args;
 
-use crate::limits::address::TrustedProxies;
 use crate::storage::{StorageError, database_path};
 
 /// The environment variable of the master key.

@@ -141,18 +141,28 @@ impl Claims {
 
     /// Checks `exp`, `nbf` and `iat` alone.
     pub fn check_times(&self, now: UnixSeconds) -> Result<(), InvalidToken> {
-        if now >= self.exp + CLOCK_SKEW {
-            return Err(InvalidToken::Expired);
-        }
-        let latest_start = now + CLOCK_SKEW;
-        if self.iat > latest_start || self.nbf.is_some_and(|nbf| nbf > latest_start) {
-            return Err(InvalidToken::NotYetValid);
-        }
-        Ok(())
+        check_times(self.exp, Some(self.iat), self.nbf, now)
     }
 }
 
-fn required<T>(
+/// Checks `exp` and, where they are there, `iat` and `nbf`.
+pub(crate) fn check_times(
+    exp: UnixSeconds,
+    iat: Option<UnixSeconds>,
+    nbf: Option<UnixSeconds>,
+    now: UnixSeconds,
+) -> Result<(), InvalidToken> {
+    if now >= exp + CLOCK_SKEW {
+        return Err(InvalidToken::Expired);
+    }
+    let latest_start = now + CLOCK_SKEW;
+    if [iat, nbf].into_iter().flatten().any(|start| start > latest_start) {
+        return Err(InvalidToken::NotYetValid);
+    }
+    Ok(())
+}
+
+pub(crate) fn required<T>(
     members: &mut Map<String, Value>,
     name: &'static str,
     read: impl Fn(&Value) -> Option<T>,
@@ -160,7 +170,7 @@ fn required<T>(
     optional(members, name, read)?.ok_or(InvalidToken::MissingClaim(name))
 }
 
-fn optional<T>(
+pub(crate) fn optional<T>(
     members: &mut Map<String, Value>,
     name: &'static str,
     read: impl Fn(&Value) -> Option<T>,
@@ -169,7 +179,7 @@ fn optional<T>(
     read(&value).map(Some).ok_or(InvalidToken::WrongClaim(name))
 }
 
-fn parsed<T: FromStr>(value: &Value) -> Option<T> {
+pub(crate) fn parsed<T: FromStr>(value: &Value) -> Option<T> {
     value.as_str()?.parse().ok()
 }
 
@@ -179,17 +189,17 @@ fn known_or_parsed<T: FromStr + Clone + AsRef<str>>(known: Option<&T>, value: &V
 }
 
 /// A text of 1 to 256 characters.
-fn text(value: &Value) -> Option<String> {
+pub(crate) fn text(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     (1..=256).contains(&text.len()).then(|| text.to_owned())
 }
 
-fn roles(value: &Value) -> Option<Vec<RoleName>> {
+pub(crate) fn roles(value: &Value) -> Option<Vec<RoleName>> {
     value.as_array()?.iter().map(parsed).collect()
 }
 
 /// A `NumericDate` (RFC 7519 section 2): any JSON number; a fraction is dropped.
-fn numeric_date(value: &Value) -> Option<UnixSeconds> {
+pub(crate) fn numeric_date(value: &Value) -> Option<UnixSeconds> {
     /// The seconds that a double still counts one by one.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if let Some(seconds) = value.as_i64() {

@@ -124,6 +124,13 @@ text_type!(
     "a jti has 1 to 128 visible ASCII characters"
 );
 
+impl From<&ClientId> for TokenId {
+    /// A `client_id` names as a `jti` does: every character of one may stand in the other.
+    fn from(client_id: &ClientId) -> Self {
+        Self(Arc::clone(&client_id.0))
+    }
+}
+
 /// An authorization server's issuer identifier (RFC 8414 section 2): an `https` URL without query
 /// and fragment. Compared as a string, byte for byte; so the text is kept as it was written.
 /// `http` is accepted for loopback hosts only ([`Issuer::allows_plain_http`]) unless TLS ends in

@@ -133,6 +133,14 @@ impl VerifyingKey {
         same_algorithm.then_some(Self { algorithm, key })
     }
 
+    /// Reads an RSA public key for RS256 in DER: a `SubjectPublicKeyInfo` (RFC 5280 section 4.1), or an
+    /// `RSAPublicKey` (RFC 8017 appendix A.1.1). `None` where it is none, or has under 2048 or over 8192 bits.
+    #[must_use]
+    pub fn from_rsa_der(der: &[u8]) -> Option<Self> {
+        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).ok()?;
+        Some(Self { algorithm: Algorithm::RS256, key })
+    }
+
     /// The algorithm that it verifies.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {

@@ -1,6 +1,8 @@
 //! What a refusal looks like over HTTP. Owns status, headers and bodies; the reasons are
 //! [`crate::refusal`]'s.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bailiwick_core::Scope;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use crate::LARGEST_BODY;
 use crate::challenge::Challenges;
 use crate::message::{NotAMessage, RequestId};
+use crate::mode::Mode;
 use crate::refusal::Refusal;
 
 /// When a client that met a guard without keys or without word of revocations should come back, in seconds.
@@ -38,6 +41,8 @@ pub(crate) fn is_modern(headers: &HeaderMap) -> bool {
 
 /// What an answer depends on beside the refusal itself.
 pub(crate) struct Asked<'a> {
+    /// How the caller has proved who it is, where it has.
+    pub(crate) mode: Mode,
     /// The challenges of the resource.
     pub(crate) challenges: &'a Challenges,
     /// The scope that a 401 asks for.
@@ -76,9 +81,15 @@ pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
             rpc(status_of_error(id.as_ref()), id, INVALID_PARAMS, "tools/call needs params.name, a string")
         }
         Refusal::UnknownTool(id) => rpc(status_of_error(id.as_ref()), id, INVALID_PARAMS, "tool not found"),
-        Refusal::NoToken | Refusal::InvalidRequest(_) | Refusal::InvalidToken(_) | Refusal::InsufficientScope(_) => {
-            challenged(&refusal, asked)
+        Refusal::NoToken
+        | Refusal::InvalidRequest(_)
+        | Refusal::InvalidToken(_)
+        | Refusal::WrongCredentials(_)
+        | Refusal::InsufficientScope(_) => challenged(&refusal, asked),
+        Refusal::TooManyFailures(wait) => {
+            too_many("too many failed attempts from this address; check the credentials, then try again", wait)
         }
+        Refusal::TooManyCalls(wait) => too_many("this caller has called tools too often; wait, then go on", wait),
         Refusal::KeysUnavailable => unavailable("the keys of the token service cannot be had just now: try again"),
         Refusal::RevocationsUnknown => {
             unavailable("what the token service has revoked is not known just now: try again")
@@ -87,8 +98,18 @@ pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
 }
 
 fn unavailable(description: &str) -> Response<Body> {
-    let body = json!({ "error": "temporarily_unavailable", "error_description": description });
-    with(oauth(StatusCode::SERVICE_UNAVAILABLE, &body), RETRY_AFTER, RETRY_AFTER_SECONDS)
+    let answer = oauth_error(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", description);
+    with(answer, RETRY_AFTER, RETRY_AFTER_SECONDS)
+}
+
+fn too_many(description: &str, wait: Duration) -> Response<Body> {
+    let answer = oauth_error(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", description);
+    with(answer, RETRY_AFTER, whole_seconds(wait))
+}
+
+/// Rounded up: who comes back then is not too early.
+fn whole_seconds(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
 fn not_a_message(why: NotAMessage) -> Response<Body> {
@@ -108,7 +129,7 @@ fn status_of_error(id: Option<&RequestId>) -> StatusCode {
 
 fn challenged(refusal: &Refusal, asked: &Asked<'_>) -> Response<Body> {
     let Asked { challenges, hinted_scope, .. } = asked;
-    let (status, challenge, body) = match refusal {
+    let (status, found, body) = match refusal {
         Refusal::InvalidRequest(description) => (
             StatusCode::BAD_REQUEST,
             challenges.invalid_request(description),
@@ -121,24 +142,59 @@ fn challenged(refusal: &Refusal, asked: &Asked<'_>) -> Response<Body> {
         ),
         Refusal::InsufficientScope(needed) => (
             StatusCode::FORBIDDEN,
-            challenges.insufficient_scope(needed),
+            vec![challenges.insufficient_scope(needed, asked.mode)],
             json!({
                 "error": "insufficient_scope",
-                "error_description": "the token does not allow this: ask the token service for the scope",
+                "error_description": match asked.mode {
+                    Mode::OAuth => "the token does not allow this: ask the token service for the scope",
+                    _ => "the caller's roles do not allow this: ask whoever runs this server for the scope",
+                },
                 "scope": needed.to_string(),
             }),
+        ),
+        Refusal::WrongCredentials(_) => (
+            StatusCode::UNAUTHORIZED,
+            challenges.no_token(hinted_scope),
+            json!({ "error": "invalid_client", "error_description": "the credentials are not accepted" }),
         ),
         _ => (
             StatusCode::UNAUTHORIZED,
             challenges.no_token(hinted_scope),
-            json!({ "error_description": "a bearer token is needed: WWW-Authenticate says where to get it" }),
+            json!({ "error_description": challenges.advice() }),
         ),
     };
-    with(oauth(status, &body), WWW_AUTHENTICATE, challenge)
+    let mut answer = oauth(status, &body);
+    for challenge in found {
+        answer.headers_mut().append(WWW_AUTHENTICATE, challenge);
+    }
+    answer
+}
+
+/// The answer to a token request that is refused (RFC 6749 section 5.2).
+pub(crate) fn refused_token(refusal: &Refusal) -> Response<Body> {
+    match *refusal {
+        Refusal::TooManyFailures(wait) => too_many(
+            "too many failed attempts of this client from this address; check the secret, then try again",
+            wait,
+        ),
+        Refusal::HostMissing => oauth_error(StatusCode::BAD_REQUEST, "invalid_request", "one readable Host is needed"),
+        Refusal::HostForeign | Refusal::OriginForeign => {
+            oauth_error(StatusCode::FORBIDDEN, "access_denied", "this server does not answer to that Host or Origin")
+        }
+        _ => {
+            let description = "client authentication failed; check client_id and client_secret";
+            oauth_error(StatusCode::UNAUTHORIZED, "invalid_client", description)
+        }
+    }
+}
+
+/// An error of OAuth in JSON.
+pub(crate) fn oauth_error(status: StatusCode, error: &str, description: &str) -> Response<Body> {
+    oauth(status, &json!({ "error": error, "error_description": description }))
 }
 
 /// An answer of OAuth: JSON that nobody keeps.
-fn oauth(status: StatusCode, body: &Value) -> Response<Body> {
+pub(crate) fn oauth(status: StatusCode, body: &Value) -> Response<Body> {
     with(json_response(status, body), CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 

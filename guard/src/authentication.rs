@@ -9,7 +9,7 @@ use bailiwick_core::{Claims, Expected, InvalidToken, KeyId, SignedToken};
 
 use crate::guard::Parts;
 use crate::keys::Keys;
-use crate::principal::Principal;
+use crate::principal::{Principal, Proof};
 use crate::refusal::Refusal;
 use crate::verified::TokenDigest;
 
@@ -26,7 +26,7 @@ pub(crate) async fn authenticate(guard: &Parts, token: &str) -> Result<Principal
         return Ok(caller);
     }
     let (claims, key_id, keys) = verify(guard, token, keys).await?;
-    let caller = Principal::new(Arc::new(claims), key_id);
+    let caller = Principal::new(Arc::new(claims), Proof::AccessToken(key_id));
     guard.verified.insert(digest, token.len(), keys.generation, caller.clone());
     Ok(caller)
 }

@@ -1,5 +1,5 @@
-//! Finds the access token in a request (RFC 6750 section 2.1): in the `Authorization` header and
-//! nowhere else. Never looks inside the token.
+//! Finds the credentials in a request's `Authorization` header, and the bearer token (RFC 6750 section 2.1)
+//! there and nowhere else. Never looks inside the token.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -14,20 +14,42 @@ use crate::refusal::Refusal;
 /// [`Refusal::NoToken`] without credentials or with those of another scheme;
 /// [`Refusal::InvalidRequest`] for a token in the query, two headers or a malformed one.
 pub(crate) fn token(parts: &Parts) -> Result<&str, Refusal> {
+    match authorization(parts)? {
+        Some(Authorization::Bearer(token)) => Ok(token),
+        Some(Authorization::Basic(_) | Authorization::Other) | None => Err(Refusal::NoToken),
+    }
+}
+
+/// What the `Authorization` header of a request holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Authorization<'a> {
+    /// A bearer token.
+    Bearer(&'a str),
+    /// Whatever follows the word `Basic`.
+    Basic(&'a str),
+    /// Credentials of a scheme that is none of ours.
+    Other,
+}
+
+/// What the `Authorization` header holds, if there is one.
+///
+/// # Errors
+/// [`Refusal::InvalidRequest`] for a token in the query, two headers or a malformed one.
+pub(crate) fn authorization(parts: &Parts) -> Result<Option<Authorization<'_>>, Refusal> {
     if query_has_token(parts.uri.query().unwrap_or_default()) {
         return Err(Refusal::InvalidRequest("the access token belongs in the Authorization header, never in the URL"));
     }
-    let credentials = only_authorization(&parts.headers)?.ok_or(Refusal::NoToken)?;
-    let (scheme, token) = credentials.split_once(' ').unwrap_or((credentials, ""));
+    let Some(credentials) = only_authorization(&parts.headers)? else { return Ok(None) };
+    let (scheme, rest) = credentials.split_once(' ').unwrap_or((credentials, ""));
+    let rest = rest.trim_start_matches(' ');
     if scheme.is_empty() {
-        return Err(Refusal::InvalidRequest("the Authorization header is empty"));
-    }
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(Refusal::NoToken);
-    }
-    let token = token.trim_start_matches(' ');
-    if is_token68(token) {
-        Ok(token)
+        Err(Refusal::InvalidRequest("the Authorization header is empty"))
+    } else if scheme.eq_ignore_ascii_case("Basic") {
+        Ok(Some(Authorization::Basic(rest)))
+    } else if !scheme.eq_ignore_ascii_case("Bearer") {
+        Ok(Some(Authorization::Other))
+    } else if is_token68(rest) {
+        Ok(Some(Authorization::Bearer(rest)))
     } else {
         Err(Refusal::InvalidRequest("the Authorization header is not of the form: Bearer <token>"))
     }

@@ -1,19 +1,27 @@
 //! Builds a guard. Owns what must be said before it can be one, and naming everything that is wrong.
 
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, UnixSeconds};
+use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, SharedSecret, UnixSeconds};
 use prometheus_client::registry::Registry;
 
+use crate::calls::Calls;
 use crate::challenge::Challenges;
+use crate::client_uses::ClientUses;
 use crate::credentials::Credentials;
 use crate::fetch;
 use crate::guard::{Guard, Parts};
 use crate::host::Hosts;
 use crate::keys::KeyStore;
+use crate::local_clients::LocalClients;
 use crate::manifest::{self, ToolProblem};
 use crate::method::{MethodRule, Methods};
+use crate::mode::Mode;
+use crate::modes::public_key::PublicKey;
+use crate::modes::requested::Requested;
 use crate::origin::Origins;
 use crate::record::Recorder;
 use crate::revocations::{Means, Measured, Revocations};
@@ -50,6 +58,15 @@ pub enum GuardError {
     /// A staleness that no feed can keep.
     #[error("revocations that were heard {} s ago cannot be the oldest that count: at least {} s", .0.as_secs(), LEAST_STALENESS.as_secs())]
     Staleness(Duration),
+    /// No mode at all.
+    #[error("no way to prove who calls is on: name at least one mode")]
+    NoMode,
+    /// A mode without what it rests on.
+    #[error("the mode {0} needs {1}")]
+    ModeNeeds(Mode, &'static str),
+    /// Secrets would cross a network in clear.
+    #[error("the modes other than oauth need an https resource, or one of a loopback host; this is {0}")]
+    PlainHttp(ResourceUri),
     /// The HTTP client, in most cases because the system has no TLS certificates.
     #[error("the client that fetches the token service's keys cannot be made: {0}")]
     Client(#[from] reqwest::Error),
@@ -75,6 +92,8 @@ pub struct GuardBuilder<'a> {
     max_staleness: Option<Duration>,
     most_revocations: usize,
     registry: Option<&'a mut Registry>,
+    requested: Requested,
+    calls_per_second: Option<NonZeroU32>,
 }
 
 impl<'a> GuardBuilder<'a> {
@@ -93,7 +112,51 @@ impl<'a> GuardBuilder<'a> {
             max_staleness: Some(DEFAULT_MAX_STALENESS),
             most_revocations: MOST_REVOCATIONS,
             registry: None,
+            requested: Requested::default(),
+            calls_per_second: None,
         }
+    }
+
+    /// The ways in which callers may prove who they are; [`Mode::OAuth`] alone unless said otherwise.
+    pub fn modes(mut self, modes: impl IntoIterator<Item = Mode>) -> Self {
+        self.requested.modes = modes.into_iter().collect();
+        self
+    }
+
+    /// The secret of the mode [`Mode::Hs256`].
+    pub fn shared_secret(mut self, secret: SharedSecret) -> Self {
+        self.requested.shared_secret = Some(secret);
+        self
+    }
+
+    /// The key of the mode [`Mode::PublicKey`].
+    pub fn public_key(mut self, key: PublicKey) -> Self {
+        self.requested.public_key = Some(key);
+        self
+    }
+
+    /// The clients that this server knows by itself, and what their roles open: every mode but
+    /// [`Mode::OAuth`] rests on them. [`Guard::set_local_clients`] replaces them while the guard runs.
+    pub fn local_clients(mut self, clients: LocalClients) -> Self {
+        self.requested.clients = Some(clients);
+        self
+    }
+
+    /// Where a request comes from, by which failures are counted. Unless said otherwise it is what axum's
+    /// `ConnectInfo` says; whoever cannot be told apart shares one count.
+    pub fn caller_address(
+        mut self,
+        address: impl Fn(&http::request::Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.requested.caller_address = Arc::new(address);
+        self
+    }
+
+    /// How many tools a caller may call in a second, twice as many at once; however many unless said.
+    /// Beyond, calls are refused with 429 and `Retry-After`.
+    pub fn calls_per_second(mut self, calls: Option<NonZeroU32>) -> Self {
+        self.calls_per_second = calls;
+        self
     }
 
     /// What people are shown as the server's name: `resource_name` in its metadata.
@@ -180,6 +243,7 @@ impl<'a> GuardBuilder<'a> {
         if let Some(staleness) = self.max_staleness.filter(|staleness| *staleness < LEAST_STALENESS) {
             return Err(GuardError::Staleness(staleness));
         }
+        let modes = self.requested.build(&self.resource, &self.issuer, &tools)?;
         let client = fetch::client(&self.issuer)?;
         let means = |credentials| Means {
             issuer: self.issuer.clone(),
@@ -192,9 +256,13 @@ impl<'a> GuardBuilder<'a> {
         };
         let revocations = self.credentials.map(|credentials| Arc::new(Revocations::new(means(credentials))));
         let keys = KeyStore::new(self.issuer.clone(), client, Arc::clone(&self.clock));
-        let recorder = Recorder::new(self.server, self.registry, Measured(revocations.clone()));
+        let uses = ClientUses(Arc::clone(&modes.clients));
+        let challenges = Challenges::new(&self.resource, self.server.clone(), &modes.on);
+        let recorder = Recorder::new(self.server, self.registry, Measured(revocations.clone()), uses);
         Ok(Guard::new(Parts {
-            challenges: Challenges::new(&self.resource),
+            modes,
+            challenges,
+            calls: Calls::new(self.calls_per_second),
             recorder,
             keys: Arc::new(keys),
             verified: VerifiedTokens::new(),

@@ -1,5 +1,5 @@
-//! Ends an open stream when the token that opened it ends or is refused. Owns the moment; the clock is
-//! passed in, and what is refused [`crate::revocations`] knows.
+//! Ends an open stream when what opened it ends or is refused. Owns the moment; the clock is passed in, and
+//! what is refused [`crate::revocations`] and [`crate::local_clients`] know.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,19 @@ use bailiwick_core::{Clock, UnixSeconds};
 use futures::{FutureExt, StreamExt, future};
 
 use crate::guard::Parts;
-use crate::principal::Principal;
+use crate::principal::{Principal, Proof};
 
 /// How often an open stream looks at the clock. The clock counts whole seconds, so that a look at each
 /// half ends a stream within one.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// `body` until its caller's token ends or is refused.
+/// `body` until its caller's credentials end or are refused.
 pub(crate) fn until_ended(caller: Principal, guard: &Parts, body: Body) -> Body {
     let expired = expired(caller.expires_at(), Arc::clone(&guard.clock)).boxed();
-    let refused = match &guard.revocations {
-        Some(revocations) => Arc::clone(revocations).until_refused(caller).boxed(),
-        None => future::pending().boxed(),
+    let refused = match (caller.proof(), &guard.revocations) {
+        (Proof::AccessToken(_), Some(revocations)) => Arc::clone(revocations).until_refused(caller).boxed(),
+        (Proof::Client(_, client), _) => Arc::clone(&guard.modes.clients).until_forgotten(Arc::clone(client)).boxed(),
+        (Proof::AccessToken(_) | Proof::PublicKey, _) => future::pending().boxed(),
     };
     Body::from_stream(body.into_data_stream().take_until(future::select(expired, refused)))
 }

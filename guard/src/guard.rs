@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use axum::Router;
-use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, Tools};
+use bailiwick_core::{ClientId, Clock, Issuer, ResourceUri, ServerName, Tools, UnixSeconds};
 use futures::{FutureExt, future};
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -14,17 +14,21 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tower::Layer;
 
 use crate::builder::GuardBuilder;
+use crate::calls::Calls;
 use crate::challenge::Challenges;
 use crate::host::Hosts;
 use crate::keys::KeyStore;
 use crate::layer::{GuardLayer, SessionPolicy};
+use crate::local_clients::LocalClients;
 use crate::method::Methods;
+use crate::mode::Mode;
+use crate::modes::Modes;
 use crate::origin::Origins;
 use crate::record::Recorder;
 use crate::revocations::{Hearing, Revocations};
 use crate::session::Sessions;
 use crate::verified::VerifiedTokens;
-use crate::{LARGEST_BODY, metadata, version};
+use crate::{LARGEST_BODY, metadata, token_endpoint, version};
 
 /// What a guard is made of.
 pub(crate) struct Parts {
@@ -36,7 +40,9 @@ pub(crate) struct Parts {
     pub(crate) methods: Methods,
     pub(crate) hosts: Hosts,
     pub(crate) origins: Origins,
+    pub(crate) modes: Modes,
     pub(crate) challenges: Challenges,
+    pub(crate) calls: Calls,
     pub(crate) recorder: Recorder,
     pub(crate) keys: Arc<KeyStore>,
     pub(crate) verified: VerifiedTokens,
@@ -98,8 +104,18 @@ impl Guard {
         Router::new().route_service(self.0.resource.path(), guarded).merge(self.metadata_routes())
     }
 
-    /// The routes of the protected resource metadata (RFC 9728), open to everybody.
+    /// The route `POST /token`, where the mode `hs256` is on: clients that this server knows by itself get
+    /// their tokens there.
+    pub fn token_route(&self) -> Router {
+        token_endpoint::route(self)
+    }
+
+    /// The routes of the protected resource metadata (RFC 9728), open to everybody; none where no token of a
+    /// token service is taken.
     pub fn metadata_routes(&self) -> Router {
+        if !self.0.modes.has(Mode::OAuth) {
+            return Router::new();
+        }
         let Parts { resource, issuer, methods, title, .. } = self.parts();
         metadata::routes(resource, &metadata::document(resource, issuer, methods.read_scope(), title))
     }
@@ -114,7 +130,11 @@ impl Guard {
             let _ = rand::fill(&mut byte);
             byte[0]
         };
-        let keys = Arc::clone(&self.0.keys).keep_fresh(random);
+        let keys = if self.0.modes.has(Mode::OAuth) {
+            Arc::clone(&self.0.keys).keep_fresh(random).boxed()
+        } else {
+            future::pending().boxed()
+        };
         let revocations = match &self.0.revocations {
             Some(revocations) => Arc::clone(revocations).listen(random).boxed(),
             None => future::pending().boxed(),
@@ -139,10 +159,29 @@ impl Guard {
         }
     }
 
-    /// Whether there are keys of the issuer that are not older than an hour.
+    /// Whether there are keys of the issuer that are not older than an hour, or none are needed.
     #[must_use]
     pub fn has_keys(&self) -> bool {
-        self.0.keys.usable().is_some()
+        !self.0.modes.has(Mode::OAuth) || self.0.keys.usable().is_some()
+    }
+
+    /// The ways in which callers may prove who they are, strongest first.
+    #[must_use]
+    pub fn modes(&self) -> &[Mode] {
+        &self.0.modes.on
+    }
+
+    /// From now on these are the clients that the server knows by itself, with these roles, and no others.
+    /// Who is not among them any more is refused from the next request on; their open streams end.
+    pub fn set_local_clients(&self, clients: &LocalClients) {
+        self.0.modes.clients.replace(clients, &self.0.tools);
+    }
+
+    /// When each client that the server knows by itself last proved who it is; `None` where it has not since
+    /// the start.
+    #[must_use]
+    pub fn local_client_uses(&self) -> Vec<(ClientId, Option<UnixSeconds>)> {
+        self.0.modes.clients.uses()
     }
 
     /// What is heard of revocations now.

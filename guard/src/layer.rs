@@ -13,15 +13,16 @@ use tower::{BoxError, Layer, Service};
 
 use crate::answer::{self, Asked};
 use crate::answer_filter::{self, Shown};
-use crate::authentication::authenticate;
 use crate::authorization::authorize;
 use crate::guard::{Guard, Parts};
 use crate::message::Message;
+use crate::mode::Mode;
+use crate::modes::api_key;
 use crate::principal::Principal;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::session::SESSION_ID;
-use crate::{LARGEST_BODY, bearer, challenge, expiry, origin};
+use crate::{LARGEST_BODY, challenge, expiry, modes, origin};
 
 /// What becomes of `Mcp-Session-Id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +121,7 @@ impl GuardLayer {
         B: http_body::Body<Error: Into<BoxError>>,
     {
         let guard = self.guard.parts();
-        let principal = authenticate(guard, bearer::token(parts)?).await?;
+        let principal = modes::identify(guard, parts).await?;
         record.principal = Some(principal.clone());
         still_accepted(guard, &principal)?;
         record.method = match parts.method {
@@ -145,6 +146,7 @@ impl GuardLayer {
             Err(denied @ Refusal::InsufficientScope(_)) => return Err(denied),
             decided => agreement.and(decided)?,
         }
+        guard.calls.take(&principal, record)?;
         Ok((principal, Body::from(body)))
     }
 
@@ -177,12 +179,13 @@ impl GuardLayer {
         Ok(answer)
     }
 
-    /// The request as the server sees it: with its caller, and without the token, which is nobody
+    /// The request as the server sees it: with its caller, and without the credentials, which are nobody
     /// else's to read or pass on (MCP, authorization: token passthrough).
     fn prepare(&self, request: &mut Request<Body>, principal: Principal, shown: Shown) {
         let modern = answer::is_modern(request.headers());
         let headers = request.headers_mut();
         headers.remove(AUTHORIZATION);
+        headers.remove(api_key::HEADER);
         if self.sessions == SessionPolicy::None || modern {
             headers.remove(SESSION_ID);
         }
@@ -196,6 +199,7 @@ impl GuardLayer {
         let guard = self.guard.parts();
         guard.recorder.denied(record, &refusal);
         let asked = Asked {
+            mode: record.principal.as_ref().map_or(Mode::OAuth, Principal::mode),
             challenges: &guard.challenges,
             hinted_scope: challenge::hinted_scope(&parts.headers, &guard.tools, guard.methods.read_scope()),
             modern: answer::is_modern(&parts.headers),
@@ -204,9 +208,10 @@ impl GuardLayer {
     }
 }
 
-/// Checks what can change while a token is in use: whether it has ended or was taken back.
+/// Checks what can change while credentials are in use: whether they have ended or were taken back.
 fn still_accepted(guard: &Parts, principal: &Principal) -> Result<(), Refusal> {
     principal.claims().check_times(guard.clock.now()).map_err(Refusal::InvalidToken)?;
+    modes::still_stands(guard, principal)?;
     guard.revocations.as_ref().map_or(Ok(()), |revocations| revocations.check(principal))
 }
 

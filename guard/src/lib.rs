@@ -40,7 +40,10 @@
 //! ```
 //!
 //! It knows one issuer and one resource, and nothing of what the tools do. The order of its checks:
-//! Host, Origin, token, revocations, size, JSON, decision; then the server.
+//! Host, Origin, token, revocations, size, JSON, decision, count of calls; then the server.
+//!
+//! A server that has no token service yet can take weaker credentials, alone or beside access tokens: see
+//! [`Mode`]. Whatever proves who calls, all that comes after it is the same.
 
 mod answer;
 mod answer_filter;
@@ -48,7 +51,9 @@ mod authentication;
 mod authorization;
 mod bearer;
 mod builder;
+mod calls;
 mod challenge;
+mod client_uses;
 mod credentials;
 mod discovery;
 mod event_stream;
@@ -59,10 +64,13 @@ mod host;
 mod keys;
 mod layer;
 mod listing;
+mod local_clients;
 mod manifest;
 mod message;
 mod metadata;
 mod method;
+mod mode;
+mod modes;
 mod origin;
 mod principal;
 mod record;
@@ -70,17 +78,21 @@ mod refusal;
 mod retry;
 mod revocations;
 mod session;
+mod token_endpoint;
 mod verified;
 mod version;
 
 pub use bailiwick_core::{Claims, ClientId, Clock, Issuer, ResourceUri, RoleName, Scope, ScopeSet, ServerName};
-pub use bailiwick_core::{TokenId, Tool, ToolKind, ToolName, Tools, UnixSeconds};
+pub use bailiwick_core::{SecretDigest, SharedSecret, TokenId, Tool, ToolKind, ToolName, Tools, UnixSeconds};
 pub use builder::{DEFAULT_MAX_STALENESS, GuardBuilder, GuardError};
 pub use credentials::Credentials;
 pub use guard::Guard;
 pub use layer::{GuardLayer, GuardService};
+pub use local_clients::{InvalidLocalClients, LocalClient, LocalClients};
 pub use manifest::ToolProblem;
 pub use method::MethodRule;
+pub use mode::{Mode, UnknownMode};
+pub use modes::public_key::{InvalidPublicKey, PublicKey};
 pub use principal::Principal;
 pub use revocations::Hearing;
 

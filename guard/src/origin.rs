@@ -15,7 +15,7 @@ use url::Url;
 use crate::refusal::Refusal;
 
 /// The request headers that a page may send; those of tool parameters (`Mcp-Param-…`) come on top.
-const REQUEST_HEADERS: &str = "authorization, content-type, accept, last-event-id, mcp-protocol-version, \
+const REQUEST_HEADERS: &str = "authorization, x-api-key, content-type, accept, last-event-id, mcp-protocol-version, \
                                mcp-session-id, mcp-method, mcp-name";
 
 /// The response headers that a page may read beyond the harmless ones.

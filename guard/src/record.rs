@@ -11,6 +11,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use crate::client_uses::ClientUses;
+use crate::mode::Mode;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::revocations::Measured;
@@ -68,6 +70,15 @@ struct Labels {
     reason: &'static str,
 }
 
+/// What is told of some decisions beyond the reason.
+#[derive(Default)]
+struct Outcome<'a> {
+    detail: Option<&'a InvalidToken>,
+    needed: Option<&'a Scope>,
+    /// The mode in which somebody was not believed.
+    mode: Option<Mode>,
+}
+
 /// Writes the records of one server.
 pub(crate) struct Recorder {
     server: ServerName,
@@ -78,7 +89,12 @@ impl Recorder {
     /// A recorder whose counts are in `registry`, if one is given, as
     /// `bailiwick_guard_decisions_total{server, method, tool, decision, reason}`, and what is measured of
     /// revocations beside them.
-    pub(crate) fn new(server: ServerName, registry: Option<&mut Registry>, revocations: Measured) -> Self {
+    pub(crate) fn new(
+        server: ServerName,
+        registry: Option<&mut Registry>,
+        revocations: Measured,
+        uses: ClientUses,
+    ) -> Self {
         let decisions = Family::default();
         if let Some(registry) = registry {
             let registry = registry.sub_registry_with_label(("server".into(), server.to_string().into()));
@@ -88,23 +104,25 @@ impl Recorder {
                 decisions.clone(),
             );
             registry.register_collector(Box::new(revocations));
+            registry.register_collector(Box::new(uses));
         }
         Self { server, decisions }
     }
 
     /// Records that the request goes on to the server.
     pub(crate) fn allowed(&self, record: &Record) {
-        self.write(record, "allow", "allowed", None, None);
+        self.write(record, "allow", "allowed", Outcome::default());
     }
 
     /// Records that it does not, and the full reason.
     pub(crate) fn denied(&self, record: &Record, refusal: &Refusal) {
-        let (detail, needed) = match refusal {
-            Refusal::InvalidToken(error) => (Some(error), None),
-            Refusal::InsufficientScope(needed) => (None, Some(needed)),
-            _ => (None, None),
+        let outcome = match refusal {
+            Refusal::InvalidToken(error) => Outcome { detail: Some(error), ..Outcome::default() },
+            Refusal::InsufficientScope(needed) => Outcome { needed: Some(needed), ..Outcome::default() },
+            Refusal::WrongCredentials(mode) => Outcome { mode: Some(*mode), ..Outcome::default() },
+            _ => Outcome::default(),
         };
-        self.write(record, "deny", refusal.reason(), detail, needed);
+        self.write(record, "deny", refusal.reason(), outcome);
     }
 
     fn write(
@@ -112,8 +130,7 @@ impl Recorder {
         record: &Record,
         decision: &'static str,
         reason: &'static str,
-        detail: Option<&InvalidToken>,
-        needed: Option<&Scope>,
+        Outcome { detail, needed, mode }: Outcome<'_>,
     ) {
         let labels = Labels { method: record.method.clone(), tool: record.tool.clone(), decision, reason };
         self.decisions.get_or_create(&labels).inc();
@@ -128,6 +145,7 @@ impl Recorder {
             sub = principal.map(Principal::subject),
             client_id = principal.map(|principal| principal.client_id().as_str()),
             jti = principal.map(|principal| principal.token_id().as_str()),
+            mode = principal.map(Principal::mode).or(mode).map(Mode::as_str),
             needed = needed.map(tracing::field::display),
             detail = detail.map(tracing::field::debug),
             duration_us = u64::try_from(record.began.elapsed().as_micros()).unwrap_or(u64::MAX),

@@ -2,9 +2,12 @@
 //! answer over HTTP. Owns the status and the words of refusals; what is challenged with is
 //! [`crate::challenge`]'s.
 
+use std::time::Duration;
+
 use bailiwick_core::{InvalidToken, Scope};
 
 use crate::message::{NotAMessage, RequestId};
+use crate::mode::Mode;
 
 /// Why a request goes no further. The order is that of the checks.
 #[derive(Debug)]
@@ -15,12 +18,16 @@ pub(crate) enum Refusal {
     HostForeign,
     /// An `Origin` that is not allowed (MCP 2026-07-28, streamable HTTP, security).
     OriginForeign,
-    /// No bearer token.
+    /// No credentials of a mode that is on.
     NoToken,
     /// A malformed authorization request (RFC 6750 section 3.1).
     InvalidRequest(&'static str),
     /// The token is not accepted.
     InvalidToken(InvalidToken),
+    /// The secret is nobody's, or not the named client's, or its client has ended: equal answers.
+    WrongCredentials(Mode),
+    /// Credentials were wrong too often; when another failure is looked at again.
+    TooManyFailures(Duration),
     /// No usable key, so nothing can be said of any token.
     KeysUnavailable,
     /// What was taken back is not known, so nothing can be said of any token.
@@ -45,6 +52,8 @@ pub(crate) enum Refusal {
     UnknownTool(Option<RequestId>),
     /// The token lacks this scope.
     InsufficientScope(Scope),
+    /// The caller has called tools too often; when it may call again.
+    TooManyCalls(Duration),
 }
 
 impl Refusal {
@@ -57,6 +66,8 @@ impl Refusal {
             Self::NoToken => "token_missing",
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidToken(error) => error.reason(),
+            Self::WrongCredentials(_) => "credentials_wrong",
+            Self::TooManyFailures(_) => "too_many_failures",
             Self::KeysUnavailable => "keys_unavailable",
             Self::RevocationsUnknown => "revocations_unknown",
             Self::UnknownSession => "unknown_session",
@@ -71,6 +82,7 @@ impl Refusal {
             Self::NoToolName(_) => "tool_name_missing",
             Self::UnknownTool(_) => "unknown_tool",
             Self::InsufficientScope(_) => "insufficient_scope",
+            Self::TooManyCalls(_) => "too_many_calls",
         }
     }
 }

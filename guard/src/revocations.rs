@@ -24,7 +24,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::credentials::Credentials;
-use crate::principal::Principal;
+use crate::principal::{Principal, Proof};
 use crate::refusal::Refusal;
 
 mod feed;
@@ -116,12 +116,14 @@ impl Revocations {
         Self { means, table, heard, listening: Mutex::default(), failures: Counter::default() }
     }
 
-    /// Checks that the token of this caller is not revoked.
+    /// Checks that the token of this caller is not revoked. What is not an access token of the issuer the
+    /// feed does not speak of.
     ///
     /// # Errors
     /// Where it is, or where that cannot be told.
     pub(crate) fn check(&self, principal: &Principal) -> Result<(), Refusal> {
-        if self.table.refuses(principal.claims(), principal.key_id()) {
+        let Proof::AccessToken(key_id) = principal.proof() else { return Ok(()) };
+        if self.table.refuses(principal.claims(), key_id) {
             return Err(Refusal::InvalidToken(InvalidToken::Revoked));
         }
         if self.hearing().suffices() { Ok(()) } else { Err(Refusal::RevocationsUnknown) }

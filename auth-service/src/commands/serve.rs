@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use actix_web::web;
 use bailiwick_core::Clock;
+use bailiwick_limits::{DefaultClock, FailureLimits};
 use bailiwick_process::tls::Tls;
 use bailiwick_process::{Secret, listener, metrics as metrics_listener, shutdown};
-use governor::clock::DefaultClock;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
@@ -23,7 +23,6 @@ use crate::current::{CurrentCache, Source};
 use crate::custody::{CustodyError, KeyInMaking};
 use crate::delegation::Ceiling;
 use crate::feed::Feed;
-use crate::limits::failures::FailureLimits;
 use crate::limits::sign_ins::SignInLimits;
 use crate::metrics::{Metrics, register_feed, register_hash_pool};
 use crate::reaping;

@@ -11,12 +11,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use bailiwick_limits::AddressPrefix;
 use tokio::sync::oneshot;
 
 use super::fair_queue::{Bounds, FairQueue};
 use super::hash::{self, Cost, HashFailed, HashMemory, NewSalt, StoredHash};
 use super::secret::{ClientSecret, Secret};
-use crate::limits::address::AddressPrefix;
 
 /// What may wait. One client needs few places, since equal secrets of one client share a hash;
 /// an address needs as many as a fleet behind it that starts at once; the whole is what two threads

@@ -2,19 +2,14 @@
 //! be guessed. Owns the numbers and the counts; strangers who fail in somebody's name do not lock that
 //! person out of a browser in which they have signed in before.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-use moka::sync::Cache;
+use bailiwick_limits::counts::Memory;
+use bailiwick_limits::{AddressPrefix, Counts, DefaultClock, Rate};
+use governor::clock::Clock;
 
-use super::address::AddressPrefix;
 use crate::crypto::handle::HandleHash;
 
 /// Of one address, in anybody's name: a hundred at once, as an office behind one address may need,
@@ -24,52 +19,8 @@ const OF_ADDRESS: Rate = Rate { burst: NonZeroU32::new(100).unwrap(), every: Dur
 const OF_PAIR: Rate = Rate { burst: NonZeroU32::new(10).unwrap(), every: Duration::from_mins(1) };
 /// In one name, from all browsers together that it is not known in: what a thousand addresses get.
 const OF_NAME: Rate = Rate { burst: NonZeroU32::new(100).unwrap(), every: Duration::from_secs(30) };
-/// The most counts of each kind; beyond, those heard of least are forgotten. Some 400 bytes each.
-const MOST_COUNTS: u64 = 65_536;
-/// How long a count is kept after its last attempt: at least as long as a spent burst takes to be
-/// restored, so that forgetting gives nothing away.
-const IDLE: Duration = Duration::from_hours(1);
-
-#[derive(Clone, Copy)]
-struct Rate {
-    burst: NonZeroU32,
-    every: Duration,
-}
-
-type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
-
-/// Counts of one kind. Keys are kept as hashes under a key of this process: people type passwords
-/// into the wrong field.
-struct Counts<C: Clock> {
-    clock: C,
-    rate: Rate,
-    hasher: RandomState,
-    limiters: Cache<u64, Arc<Limiter<C>>>,
-}
-
-impl<C> Counts<C>
-where
-    C: Clock + Clone + Send + Sync + 'static,
-    C::Instant: Send + Sync,
-{
-    fn new(clock: C, rate: Rate) -> Self {
-        let limiters = Cache::builder().max_capacity(MOST_COUNTS).time_to_idle(IDLE).build();
-        Self { clock, rate, hasher: RandomState::new(), limiters }
-    }
-
-    /// Counts an attempt, or says when to come again.
-    fn take(&self, key: impl Hash) -> Result<(), Duration> {
-        let limiter = self.limiters.get_with(self.hasher.hash_one(key), || {
-            let quota = Quota::with_period(self.rate.every).unwrap_or(Quota::per_minute(NonZeroU32::MIN));
-            Arc::new(RateLimiter::direct_with_clock(quota.allow_burst(self.rate.burst), self.clock.clone()))
-        });
-        limiter.check().map_err(|until| until.wait_time_from(self.clock.now()))
-    }
-
-    fn forget(&self, key: impl Hash) {
-        self.limiters.invalidate(&self.hasher.hash_one(key));
-    }
-}
+/// Counts of each kind.
+const MEMORY: Memory = Memory { most: 65_536, idle: Duration::from_hours(1) };
 
 /// The attempts to sign in.
 pub(crate) struct SignInLimits<C: Clock = DefaultClock> {
@@ -98,10 +49,10 @@ where
     /// Counts from nothing, by `clock`.
     pub(crate) fn new(clock: C) -> Self {
         Self {
-            addresses: Counts::new(clock.clone(), OF_ADDRESS),
-            pairs: Counts::new(clock.clone(), OF_PAIR),
-            browsers: Counts::new(clock.clone(), OF_PAIR),
-            names: Counts::new(clock, OF_NAME),
+            addresses: Counts::new(clock.clone(), OF_ADDRESS, MEMORY),
+            pairs: Counts::new(clock.clone(), OF_PAIR, MEMORY),
+            browsers: Counts::new(clock.clone(), OF_PAIR, MEMORY),
+            names: Counts::new(clock, OF_NAME, MEMORY),
         }
     }
 

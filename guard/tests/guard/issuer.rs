@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -73,6 +74,15 @@ impl SigningKey {
         jwk["use"] = json!("sig");
         jwk["alg"] = json!(self.alg());
         jwk
+    }
+
+    /// The public key as `SubjectPublicKeyInfo`, of an RSA key.
+    pub(crate) fn spki(&self) -> Vec<u8> {
+        let public = match &self.pair {
+            Pair::Rs256(pair) => Some(pair.public_key()),
+            Pair::Es256(_) | Pair::EdDsa(_) => None,
+        };
+        AsDer::<PublicKeyX509Der<'_>>::as_der(public.unwrap()).unwrap().as_ref().to_vec()
     }
 
     pub(crate) fn signature(&self, message: &[u8]) -> Vec<u8> {

@@ -14,6 +14,7 @@ mod listing;
 mod logs;
 mod metadata;
 mod methods;
+mod modes;
 mod origins;
 mod records;
 mod revocations;

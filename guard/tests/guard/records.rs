@@ -21,7 +21,9 @@ async fn each_decision_is_one_line_with_its_reason_and_its_caller() {
     let other = SigningKey::es256("stolen").sign(&scene.claims("hr:*"));
     scene.call(&other, "look").await;
     let caller = |mut fields: Value| {
-        for (name, value) in [("server", "hr"), ("sub", "agent"), ("client_id", "agent"), ("jti", "token-1")] {
+        for (name, value) in
+            [("server", "hr"), ("sub", "agent"), ("client_id", "agent"), ("jti", "token-1"), ("mode", "oauth")]
+        {
             fields[name] = json!(value);
         }
         fields

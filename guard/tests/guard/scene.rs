@@ -120,6 +120,11 @@ impl Scene {
         Answer::of(self.open(request).await).await
     }
 
+    /// Sends to other routes than those of the MCP endpoint.
+    pub(crate) async fn send_to(routes: Router, request: Request<Body>) -> Answer {
+        Answer::of(routes.oneshot(request).await.unwrap()).await
+    }
+
     /// Sends, and leaves the body of the answer unread.
     pub(crate) async fn open(&self, request: Request<Body>) -> Response<Body> {
         self.app.clone().oneshot(request).await.unwrap()

@@ -2,36 +2,23 @@
 //! of it before a secret is checked, so a client that authenticates is never limited, whatever
 //! others do in its name.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
-use moka::sync::Cache;
 
-use super::address::AddressPrefix;
+use crate::address::AddressPrefix;
+use crate::counts::{Counts, Memory, Rate};
 
-/// The failures that are answered plainly before the limit is felt.
-const BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// Twenty failures are answered plainly before the limit is felt, and two a second after that.
+const RATE: Rate = Rate { burst: NonZeroU32::new(20).unwrap(), every: Duration::from_millis(500) };
 
-/// The failures per second after that.
-const PER_SECOND: NonZeroU32 = NonZeroU32::new(2).unwrap();
-
-/// The most pairs of client and address that are counted at a time; beyond, those heard of least
-/// are forgotten. Some 430 bytes each, so 28 MB at most.
-const MOST_PAIRS: u64 = 65_536;
-
-/// How long a pair is remembered after its last failure. Longer than the 10 s in which a spent
-/// [`BURST`] is restored, so that forgetting gives nothing away.
-const IDLE: Duration = Duration::from_mins(1);
+/// Pairs of client and address: 28 MB at most. A spent burst is restored in 10 s.
+const MEMORY: Memory = Memory { most: 65_536, idle: Duration::from_mins(1) };
 
 /// What a failure means for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// One of those that anybody may have.
     Counted,
     /// Too many: to be answered with 429 and `Retry-After`.
@@ -42,21 +29,7 @@ pub(crate) enum Verdict {
 }
 
 /// The failures of each client at each address.
-pub(crate) struct FailureLimits<C: Clock = DefaultClock> {
-    clock: C,
-    names: RandomState,
-    pairs: Cache<Pair, Arc<Limiter<C>>>,
-}
-
-type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
-
-/// A client at an address. The name is whatever text was sent as one, of any length, perhaps a
-/// secret in the wrong field: only its hash under a key of this process is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Pair {
-    client: u64,
-    address: AddressPrefix,
-}
+pub struct FailureLimits<C: Clock = DefaultClock>(Counts<C>);
 
 impl<C> FailureLimits<C>
 where
@@ -64,21 +37,15 @@ where
     C::Instant: Send + Sync,
 {
     /// Counts from nothing, by `clock`.
-    pub(crate) fn new(clock: C) -> Self {
-        let pairs = Cache::builder().max_capacity(MOST_PAIRS).time_to_idle(IDLE).build();
-        Self { clock, names: RandomState::new(), pairs }
+    pub fn new(clock: C) -> Self {
+        Self(Counts::new(clock, RATE, MEMORY))
     }
 
     /// Counts a failure to authenticate as `client_id`, known or not, from `address`.
-    pub(crate) fn record_failure(&self, client_id: &str, address: impl Into<AddressPrefix>) -> Verdict {
-        let pair = Pair { client: self.names.hash_one(client_id), address: address.into() };
-        let limiter = self.pairs.get_with(pair, || {
-            let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
-            Arc::new(RateLimiter::direct_with_clock(quota, self.clock.clone()))
-        });
-        match limiter.check() {
+    pub fn record_failure(&self, client_id: &str, address: impl Into<AddressPrefix>) -> Verdict {
+        match self.0.take((client_id, address.into())) {
             Ok(()) => Verdict::Counted,
-            Err(until) => Verdict::Exhausted { retry_after: until.wait_time_from(self.clock.now()) },
+            Err(retry_after) => Verdict::Exhausted { retry_after },
         }
     }
 }
@@ -152,15 +119,5 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
         });
         assert_eq!(total, 20);
-    }
-
-    #[test]
-    fn however_many_names_are_tried_the_memory_is_bounded() {
-        let (limits, _) = limits();
-        for number in 0..MOST_PAIRS + 10_000 {
-            limits.record_failure(&number.to_string(), HERE);
-        }
-        limits.pairs.run_pending_tasks();
-        assert!(limits.pairs.entry_count() <= MOST_PAIRS);
     }
 }

@@ -15,14 +15,14 @@ const MOST_HOPS: usize = 16;
 /// port of 5.
 const LONGEST_ENTRY: usize = 53;
 
-/// The networks whose word about the caller is believed (`AUTH_TRUSTED_PROXIES`). None by default.
+/// The networks whose word about the caller is believed (`AUTH_TRUSTED_PROXIES`, `MCP_TRUSTED_PROXIES`). None by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Vec<IpNet>);
 
 /// A text that is no list of networks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("trusted proxies are addresses or networks like 10.0.0.0/8, separated by commas; this is none: {0:?}")]
-pub(crate) struct NotANetwork(String);
+pub struct NotANetwork(String);
 
 impl TrustedProxies {
     fn hold(&self, address: IpAddr) -> bool {
@@ -62,7 +62,8 @@ impl FromStr for TrustedProxies {
 /// long as the one who wrote the entry is trusted; the first address that is not is the caller.
 /// Everything further left is that caller's own word, and never counts. An entry that is no
 /// address ends the walk: the trusted hop that wrote it counts, as it does where the list ends.
-pub(crate) fn caller_address(peer: IpAddr, forwarded_for: &[&[u8]], trusted: &TrustedProxies) -> IpAddr {
+#[must_use]
+pub fn caller_address(peer: IpAddr, forwarded_for: &[&[u8]], trusted: &TrustedProxies) -> IpAddr {
     let mut hop = peer.to_canonical();
     let entries = forwarded_for.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
     for entry in entries.take(MOST_HOPS) {
@@ -91,7 +92,7 @@ fn entry_address(entry: &[u8]) -> Option<IpAddr> {
 /// What one caller can be told apart by: a whole IPv4 address, or the /64 of an IPv6 address, since
 /// one subscriber holds all addresses of a /64. An IPv4 address written as IPv6 is the IPv4 one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AddressPrefix(IpAddr);
+pub struct AddressPrefix(IpAddr);
 
 impl From<IpAddr> for AddressPrefix {
     fn from(address: IpAddr) -> Self {
