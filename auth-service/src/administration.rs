@@ -83,7 +83,7 @@ impl From<StorageError> for AdministrationError {
 impl From<CustodyError> for AdministrationError {
     fn from(error: CustodyError) -> Self {
         match error {
-            CustodyError::TooMany => Self::Conflict(error.to_string()),
+            CustodyError::TooMany | CustodyError::Known(_) => Self::Conflict(error.to_string()),
             _ => Self::Internal(error.to_string()),
         }
     }

@@ -8,6 +8,7 @@ pub mod client_import;
 pub mod export;
 pub mod input;
 pub mod key;
+mod key_pair;
 pub mod migrate;
 pub mod output;
 pub mod resource;

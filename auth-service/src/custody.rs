@@ -46,6 +46,9 @@ pub enum CustodyError {
     /// A key cannot be made or parsed.
     #[error("a signing key cannot be made: {0}")]
     Make(String),
+    /// It is no other than one that there is.
+    #[error("the key {0} is there already: a key that is brought follows the others once")]
+    Known(KeyId),
     /// As many are published as there may be.
     #[error(
         "there are {MOST_KEYS} signing keys already; `keys list` says until when each is published,          and one that nobody needs can be withdrawn"
@@ -77,10 +80,21 @@ pub enum Withdrawal {
 /// A signing key that is being made, and not yet anybody's.
 pub struct KeyInMaking(JoinHandle<Result<SigningKey, SigningError>>);
 
+impl From<Algorithm> for KeyInMaking {
+    fn from(algorithm: Algorithm) -> Self {
+        Self::begin(algorithm)
+    }
+}
+
 impl KeyInMaking {
     /// Begins to make a key on a thread of its own: RSA takes 24 to 101 ms, and there is other work.
     pub fn begin(algorithm: Algorithm) -> Self {
         Self(spawn_blocking(move || SigningKey::generate(algorithm)))
+    }
+
+    /// A key that was made elsewhere.
+    pub(crate) fn brought(key: SigningKey) -> Self {
+        Self(spawn_blocking(move || Ok(key)))
     }
 
     async fn made(self) -> Result<SigningKey, CustodyError> {
@@ -153,20 +167,23 @@ impl Custody {
         Ok(())
     }
 
-    /// Makes and stores the key that follows the one that signs now.
+    /// Stores the key that follows the one that signs now.
     ///
     /// # Errors
-    /// Also where there are [`MOST_KEYS`] already.
+    /// Also where it is there already, or as many as there may be ([`MOST_KEYS`]).
     pub async fn rotate(
         &self,
         storage: &Storage,
-        algorithm: Algorithm,
+        next: impl Into<KeyInMaking>,
         takeover: Takeover,
         clock: &dyn Clock,
     ) -> Result<StoredKey, CustodyError> {
-        let made = KeyInMaking::begin(algorithm).made().await?;
+        let made = next.into().made().await?;
         let mut change = storage.change().await?;
         let keys = change.keys().await?;
+        if keys.iter().any(|key| &key.key_id == made.key_id()) {
+            return Err(CustodyError::Known(made.key_id().clone()));
+        }
         if keys.len() >= MOST_KEYS {
             return Err(CustodyError::TooMany);
         }

@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
     use crate::clients::{ClientChanges, NewClient};
-    use crate::crypto::entropy::SystemEntropy;
+    use crate::crypto::entropy::{Entropy as _, SystemEntropy};
     use crate::crypto::hash::{Cost, HashMemory, NewSalt};
     use crate::crypto::secret::ClientSecret;
     use crate::policy::Policy;
@@ -122,7 +122,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let storage = open(&folder).await;
         let client = NewClient::default().validate("agent".parse().unwrap(), &policy(), NOW).unwrap();
-        let secret = ClientSecret::generate(&SystemEntropy).unwrap();
+        let secret = ClientSecret::generate(|bytes| SystemEntropy.fill(bytes)).unwrap();
         let salt = NewSalt::generate(&SystemEntropy).unwrap();
         let hash = StoredHash::create(secret.expose(), Cost::GENERATED, &salt, &mut HashMemory::default()).unwrap();
         let secret_id = SecretId::of(&secret);

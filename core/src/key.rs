@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
 };
@@ -133,11 +134,13 @@ impl VerifyingKey {
         same_algorithm.then_some(Self { algorithm, key })
     }
 
-    /// Reads an RSA public key for RS256 in DER: a `SubjectPublicKeyInfo` (RFC 5280 section 4.1), or an
-    /// `RSAPublicKey` (RFC 8017 appendix A.1.1). `None` where it is none, or has under 2048 or over 8192 bits.
+    /// Reads an RSA public key for RS256 from its `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1). `None`
+    /// where it is none, or has under 2048 or over 8192 bits.
     #[must_use]
     pub fn from_rsa_der(der: &[u8]) -> Option<Self> {
-        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).ok()?;
+        let bits = PublicEncryptingKey::from_der(der).ok()?.key_size_bits();
+        let key =
+            ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).ok().filter(|_| (2048..=8192).contains(&bits))?;
         Some(Self { algorithm: Algorithm::RS256, key })
     }
 

@@ -23,7 +23,7 @@ pub mod tool;
 pub use claims::{Claims, Expected};
 pub use decision::{Decision, decide};
 pub use identifier::{ClientId, Issuer, KeyId, ResourceUri, RoleName, TokenId};
-pub use jwt::{JwtClaims, JwtExpected, JwtHeader, JwtKey, SharedSecret};
+pub use jwt::{JwtClaims, JwtExpected, JwtHeader, JwtKey, SharedSecret, ShortSecret};
 pub use key::{Algorithm, KeySet, VerifyingKey};
 pub use resolve::{Refusal, resolve};
 pub use revocation::{Revocation, Subject, SubjectKind};

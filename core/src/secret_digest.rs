@@ -9,7 +9,7 @@ use std::str::FromStr;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 
-use crate::identifier::InvalidIdentifier;
+use crate::identifier::{ClientId, InvalidIdentifier, RoleName};
 
 /// The digest of a secret; written as 64 hexadecimal digits, as `sha256sum` writes it.
 #[derive(Clone, Copy)]
@@ -28,6 +28,22 @@ impl SecretDigest {
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+
+    /// What stands in a server's file of clients for the client whose secret this is (TOML): its name, the
+    /// digest, its roles, and when it ends, if ever, as RFC 3339 writes a moment.
+    #[must_use]
+    pub fn entry<'a>(
+        &self,
+        client_id: &ClientId,
+        roles: impl IntoIterator<Item = &'a RoleName>,
+        expires_at: Option<&str>,
+    ) -> String {
+        // A client_id may have dots and tildes, so it is quoted; none of these texts can hold a quote.
+        let roles: Vec<String> = roles.into_iter().map(|role| format!("\"{role}\"")).collect();
+        let roles = roles.join(", ");
+        let end = expires_at.map(|moment| format!("expires_at = \"{moment}\"\n")).unwrap_or_default();
+        format!("[clients.\"{client_id}\"]\nsecret_sha256 = \"{self}\"\nroles = [{roles}]\n{end}")
     }
 }
 

@@ -75,6 +75,7 @@ mod origin;
 mod principal;
 mod record;
 mod refusal;
+mod refused_message;
 mod retry;
 mod revocations;
 mod session;
@@ -83,7 +84,9 @@ mod verified;
 mod version;
 
 pub use bailiwick_core::{Claims, ClientId, Clock, Issuer, ResourceUri, RoleName, Scope, ScopeSet, ServerName};
-pub use bailiwick_core::{SecretDigest, SharedSecret, TokenId, Tool, ToolKind, ToolName, Tools, UnixSeconds};
+pub use bailiwick_core::{
+    SecretDigest, SharedSecret, ShortSecret, TokenId, Tool, ToolKind, ToolName, Tools, UnixSeconds,
+};
 pub use builder::{DEFAULT_MAX_STALENESS, GuardBuilder, GuardError};
 pub use credentials::Credentials;
 pub use guard::Guard;
@@ -94,6 +97,7 @@ pub use method::MethodRule;
 pub use mode::{Mode, UnknownMode};
 pub use modes::public_key::{InvalidPublicKey, PublicKey};
 pub use principal::Principal;
+pub use refused_message::RefusedMessage;
 pub use revocations::Hearing;
 
 /// The largest request body, in bytes. A larger one is answered with 413.

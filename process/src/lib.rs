@@ -2,6 +2,7 @@
 //! shutdown, and the rule for plain HTTP. Owns no setting of its own and knows no program; each program
 //! names its settings and calls what it needs.
 
+pub mod client_secret;
 pub mod listener;
 pub mod logs;
 pub mod metrics;
@@ -11,4 +12,5 @@ pub mod settings;
 pub mod shutdown;
 pub mod tls;
 
+pub use client_secret::ClientSecret;
 pub use secret::Secret;

@@ -144,7 +144,7 @@ impl Administration {
     /// Makes a secret and its hash. One light hash for an administrator does not stand in the
     /// queue of those that authenticate, and does not hold up a worker either.
     async fn generate_secret(&self, now: UnixSeconds) -> Result<(NewSecret, String), AdministrationError> {
-        let secret = ClientSecret::generate(self.entropy.as_ref()).map_err(internal)?;
+        let secret = ClientSecret::generate(|bytes| self.entropy.fill(bytes)).map_err(internal)?;
         let salt = NewSalt::generate(self.entropy.as_ref()).map_err(internal)?;
         let hashing = tokio::task::spawn_blocking(move || {
             let hash = StoredHash::create(secret.expose(), Cost::GENERATED, &salt, &mut HashMemory::default());

@@ -121,7 +121,7 @@ fn prepare_one(
     memory: &mut HashMemory,
     now: UnixSeconds,
 ) -> Result<Prepared, AdministrationError> {
-    let secret = ClientSecret::generate(entropy).map_err(clients::internal)?;
+    let secret = ClientSecret::generate(|bytes| entropy.fill(bytes)).map_err(clients::internal)?;
     let salt = NewSalt::generate(entropy).map_err(clients::internal)?;
     let hash = StoredHash::create(secret.expose(), Cost::GENERATED, &salt, memory).map_err(clients::internal)?;
     let secret = NewSecret { secret_id: SecretId::of(&secret), secret, created_at: now };

@@ -3,7 +3,7 @@
 use bailiwick_core::{Algorithm, KeyId};
 
 use super::{Administration, AdministrationError, not_found};
-use crate::custody::{Custody, Takeover, Withdrawal};
+use crate::custody::{Custody, KeyInMaking, Takeover, Withdrawal};
 use crate::keys::{KeyView, views};
 
 impl Administration {
@@ -13,14 +13,14 @@ impl Administration {
         Ok(views(&rows.keys, self.clock.now()))
     }
 
-    /// Makes the key that follows the one that signs now.
+    /// Lets `next` follow the key that signs now.
     pub async fn rotate_key(
         &self,
         custody: &Custody,
-        algorithm: Algorithm,
+        next: impl Into<KeyInMaking>,
         takeover: Takeover,
     ) -> Result<KeyView, AdministrationError> {
-        let key = custody.rotate(&self.storage, algorithm, takeover, self.clock.as_ref()).await?;
+        let key = custody.rotate(&self.storage, next, takeover, self.clock.as_ref()).await?;
         let views = self.keys().await?;
         let view = views.into_iter().find(|view| view.kid == key.key_id);
         view.ok_or_else(|| AdministrationError::Internal("the new key is not there".to_owned()))

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_core::{ClientId, ResourceUri, RoleName};
+use bailiwick_core::{ClientId, ResourceUri, RoleName, SecretDigest};
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::client_import::{self, ImportClients};
@@ -84,8 +85,20 @@ pub struct CreateClient {
     /// The lifetime of its access tokens in seconds [default: 900]
     #[arg(long, value_name = "SECONDS")]
     access_token_ttl: Option<AccessTokenLifetime>,
+    /// Its secret is to be its API key too: also print its entry for the clients file of a server
+    #[arg(long, conflicts_with = "public")]
+    api_key: bool,
     #[command(flatten)]
     format: Format,
+}
+
+/// A client that was registered, and its entry for the clients file of a server.
+#[derive(Serialize)]
+struct Bridged<'a> {
+    #[serde(flatten)]
+    registration: ClientRegistration<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clients_file_entry: Option<&'a str>,
 }
 
 /// Changes of a client.
@@ -198,13 +211,20 @@ async fn register(administration: &Administration, create: CreateClient) -> Resu
         ..NewClient::default()
     };
     let registered = administration.create_client(new).await?;
-    create.format.print(&ClientRegistration::from(&registered), |_| {
+    let key = registered.secret.as_ref().filter(|_| create.api_key);
+    let entry = key.map(|key| {
+        let digest = SecretDigest::of(key.secret.expose());
+        digest.entry(&registered.client.client_id, &registered.client.roles, None)
+    });
+    let bridged = Bridged { registration: ClientRegistration::from(&registered), clients_file_entry: entry.as_deref() };
+    create.format.print(&bridged, |_| {
         let client_id = ("client_id", registered.client.client_id.to_string());
         let roles = ("roles", joined(&registered.client.roles));
         match &registered.secret {
             Some(secret) => {
                 let text = lines([client_id, ("client_secret", secret.secret.expose().to_owned()), roles]);
-                format!("{text}\nKeep the secret now: it is not shown again.\n")
+                let entry = entry.as_ref().map(|entry| format!("\nFor the clients file of a server:\n\n{entry}"));
+                format!("{text}\nKeep the secret now: it is not shown again.\n{}", entry.unwrap_or_default())
             }
             None => lines([client_id, ("redirect_uris", joined(&registered.client.redirect_uris)), roles]),
         }

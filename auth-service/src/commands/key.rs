@@ -8,10 +8,10 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::output::{Format, moment, table};
-use super::{CommandError, administration_of, custody};
+use super::{CommandError, administration_of, custody, key_pair};
 use crate::crypto::entropy::SystemEntropy;
 use crate::crypto::master_key::MasterKey;
-use crate::custody::{NewMasterKey, Takeover, rewrap, rewrap_under};
+use crate::custody::{KeyInMaking, NewMasterKey, Takeover, rewrap, rewrap_under};
 use crate::keys::{KeyStatus, KeyView};
 use crate::settings::Settings;
 use crate::storage::Storage;
@@ -24,14 +24,23 @@ pub enum KeyCommand {
         #[command(flatten)]
         format: Format,
     },
+    /// Make an RSA key pair for use elsewhere: DIR/private.pem (0600) and DIR/public.pem
+    Generate {
+        /// The folder; it is made where there is none, and no file in it is written over
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Make the next signing key: published now, signing 300 seconds later
     Rotate {
         /// Sign with it at once
         #[arg(long)]
         now: bool,
         /// What it signs: RS256, ES256 or EdDSA [default: as --signing-algorithm]
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", conflicts_with = "key_file")]
         algorithm: Option<Algorithm>,
+        /// An RSA key of your own instead of a new one: its private half in PEM, readable by its owner alone
+        #[arg(long, value_name = "PATH")]
+        key_file: Option<PathBuf>,
         #[command(flatten)]
         format: Format,
     },
@@ -69,15 +78,23 @@ struct Rewrapped {
 
 /// Does it.
 pub async fn run(settings: &Settings, master_key: Option<Secret>, command: KeyCommand) -> Result<(), CommandError> {
+    // It needs no database, and makes none.
+    if let KeyCommand::Generate { out } = &command {
+        return key_pair::generate(out);
+    }
     let storage = Storage::open(&settings.database_url).await?;
     let administration = administration_of(settings, storage.clone());
     match command {
+        KeyCommand::Generate { out } => key_pair::generate(&out),
         KeyCommand::List { format } => format.print(&administration.keys().await?, |keys| listed(keys)),
-        KeyCommand::Rotate { now, algorithm, format } => {
+        KeyCommand::Rotate { now, algorithm, key_file, format } => {
             let takeover = if now { Takeover::Now } else { Takeover::AfterPublication };
-            let algorithm = algorithm.unwrap_or(settings.signing_algorithm);
+            let next = match key_file {
+                Some(path) => KeyInMaking::brought(key_pair::read(&path)?),
+                None => KeyInMaking::begin(algorithm.unwrap_or(settings.signing_algorithm)),
+            };
             let custody = custody(settings, &storage, master_key).await?;
-            let key = administration.rotate_key(&custody, algorithm, takeover).await?;
+            let key = administration.rotate_key(&custody, next, takeover).await?;
             format.print(&key, |key| listed(std::slice::from_ref(key)))
         }
         KeyCommand::Withdraw { kid, format } => {

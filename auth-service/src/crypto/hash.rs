@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn without_a_hash_no_secret_is_right() {
         let memory = &mut HashMemory::default();
-        let [right, wrong] = [(); 2].map(|()| ClientSecret::generate(&SystemEntropy).unwrap());
+        let [right, wrong] = [(); 2].map(|()| ClientSecret::generate(|bytes| SystemEntropy.fill(bytes)).unwrap());
         let stored = hash(right.expose(), Cost::GENERATED);
         assert_eq!(matches(Some(&stored), &right, memory), Ok(true));
         assert_eq!(matches(Some(&stored), &wrong, memory), Ok(false));

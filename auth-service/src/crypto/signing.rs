@@ -2,7 +2,7 @@
 //! written by ourselves. Owns the private keys in memory and their published form; what a token
 //! says is the caller's, and where keys are kept is storage's.
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -86,6 +86,25 @@ impl SigningKey {
     /// [`SigningError::Key`].
     pub(crate) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, SigningError> {
         self.pair.to_pkcs8().map_err(|_| SigningError::Key(self.algorithm()))
+    }
+
+    /// Reads a private RSA key from DER: PKCS#8 (RFC 5208), or PKCS#1 (RFC 8017 appendix A.1.2).
+    ///
+    /// # Errors
+    /// [`SigningError::Key`].
+    pub(crate) fn from_rsa_der(der: &[u8]) -> Result<Self, SigningError> {
+        let pair = RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der)).map(KeyPair::Rsa);
+        pair.ok().and_then(Self::from_pair).ok_or(SigningError::Key(Algorithm::RS256))
+    }
+
+    /// The public half of an RSA key as `SubjectPublicKeyInfo` (RFC 5280 section 4.1).
+    ///
+    /// # Errors
+    /// [`SigningError::Key`] where it is of another kind.
+    pub(crate) fn rsa_public_der(&self) -> Result<Vec<u8>, SigningError> {
+        let KeyPair::Rsa(pair) = &self.pair else { return Err(SigningError::Key(Algorithm::RS256)) };
+        let der: Result<PublicKeyX509Der<'_>, Unspecified> = pair.public_key().as_der();
+        der.map(|der| der.as_ref().to_vec()).map_err(|_| SigningError::Key(Algorithm::RS256))
     }
 
     /// Its public half, to be published.

@@ -151,7 +151,7 @@ mod tests {
     }
 
     fn secret() -> ClientSecret {
-        ClientSecret::generate(&SystemEntropy).unwrap()
+        ClientSecret::generate(|bytes| SystemEntropy.fill(bytes)).unwrap()
     }
 
     fn hash(secret: &ClientSecret) -> StoredHash {

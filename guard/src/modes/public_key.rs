@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use bailiwick_core::{Claims, ClientId, InvalidToken, JwtExpected, JwtKey, TokenId, UnixSeconds, VerifyingKey};
 
+use rustls_pki_types::SubjectPublicKeyInfoDer;
+use rustls_pki_types::pem::PemObject;
+
 use crate::guard::Parts;
 use crate::principal::{Principal, Proof};
 use crate::refusal::Refusal;
@@ -20,21 +23,21 @@ pub struct PublicKey {
 
 /// A text that is no RSA public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no RSA public key of 2048 to 8192 bits in PEM (BEGIN PUBLIC KEY, BEGIN RSA PUBLIC KEY)")]
+#[error("this is no RSA public key of 2048 to 8192 bits in PEM (BEGIN PUBLIC KEY)")]
 pub struct InvalidPublicKey;
 
 impl PublicKey {
-    /// The key in DER (RFC 5280 `SubjectPublicKeyInfo`, RFC 8017 `RSAPublicKey`); tokens have to say exactly
-    /// this `iss` and this `aud`.
+    /// The key in PEM (RFC 7468 section 13); tokens have to say exactly this `iss` and this `aud`.
     ///
     /// # Errors
-    /// Where the bytes are no such key.
-    pub fn from_der(
-        der: &[u8],
+    /// Where the text is no such key.
+    pub fn from_pem(
+        pem: &[u8],
         issuer: impl Into<String>,
         audience: impl Into<String>,
     ) -> Result<Self, InvalidPublicKey> {
-        let key = VerifyingKey::from_rsa_der(der).ok_or(InvalidPublicKey)?;
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem).map_err(|_| InvalidPublicKey)?;
+        let key = VerifyingKey::from_rsa_der(&der).ok_or(InvalidPublicKey)?;
         Ok(Self { key, issuer: issuer.into(), audience: audience.into() })
     }
 }

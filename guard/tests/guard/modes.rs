@@ -379,6 +379,24 @@ async fn a_token_of_the_shared_secret_is_for_this_server_and_a_known_client() {
     assert_eq!(boasting.calls(&scene, "add").await.status, 403);
 }
 
+#[test]
+fn only_an_rsa_key_of_two_thousand_bits_and_more_is_a_public_key() {
+    let of = |pem: &str| PublicKey::from_pem(pem.as_bytes(), "issuer", "audience").is_ok();
+    assert!(of(&pem(&SigningKey::rs256("unused"))));
+    // 1024 bits; then P-256; then no key.
+    for wrong in [
+        "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDD7D4k49ERd6MSr/Z6+U2vAXtvMPAwcRGAzRzvIHSL+IHPJpbWpzv+FVCjlazD5C+/\
+         VSwXmh78f4yS2nfs1dmzccjQflmpCdd/PykYRsHgRukQDf5zzeV32mlP0sZwZTdizr40Zl0AW8KVhZeD4q6YvpAv81MBuqAJ3edw3D0SRQID\
+         AQAB",
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEHA0oQjj9getMar2OvPXRMHmEjVAkWZXiJQygsmcb2mcxCDkSxgyNz53rn98JjLn/KPtXM1cw\
+         TNYgHcw1r2h52w==",
+        "AAAA",
+    ] {
+        assert!(!of(&format!("-----BEGIN PUBLIC KEY-----\n{wrong}\n-----END PUBLIC KEY-----\n")), "{wrong}");
+    }
+    assert!(!of(""));
+}
+
 /// The header and the claims of the seed's third way.
 fn seeds_token(key: &SigningKey, header: &Value, claims: &Value) -> Shown {
     Shown::Bearer(key.sign_text(&header.to_string(), &claims.to_string()))
@@ -391,8 +409,12 @@ fn alice() -> Value {
     })
 }
 
+fn pem(key: &SigningKey) -> String {
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(key.spki()))
+}
+
 async fn with_public_key(modes: &[Mode], key: &SigningKey) -> Scene {
-    let public = PublicKey::from_der(&key.spki(), "https://dev-issuer.com", "my-mcp-server").unwrap();
+    let public = PublicKey::from_pem(pem(key).as_bytes(), "https://dev-issuer.com", "my-mcp-server").unwrap();
     scene(modes, |builder| builder.public_key(public)).await
 }
 
@@ -425,7 +447,7 @@ async fn a_public_key_is_nobodys_shared_secret() {
     let key = SigningKey::rs256("unused");
     let scene = with_public_key(&[Mode::OAuth, Mode::PublicKey, Mode::Hs256], &key).await;
     let forged = |secret: &[u8], claims: &Value| SharedSecret::new(secret).unwrap().sign(claims).unwrap();
-    for secret in [key.spki(), STANDARD.encode(key.spki()).into_bytes()] {
+    for secret in [key.spki(), STANDARD.encode(key.spki()).into_bytes(), pem(&key).into_bytes()] {
         for claims in [alice(), own_claims()] {
             let shown = Shown::Bearer(forged(&secret, &claims));
             assert_eq!(shown.calls(&scene, "look").await.status, 401);

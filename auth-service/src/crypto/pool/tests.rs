@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::mpsc;
 
-use super::super::entropy::SystemEntropy;
+use super::super::entropy::{Entropy as _, SystemEntropy};
 use super::super::hash::{Cost, NewSalt};
 use super::*;
 
@@ -16,7 +16,7 @@ fn lane(host: u8, client: &str) -> Lane {
 }
 
 fn secret() -> Arc<ClientSecret> {
-    Arc::new(ClientSecret::generate(&SystemEntropy).unwrap())
+    Arc::new(ClientSecret::generate(|bytes| SystemEntropy.fill(bytes)).unwrap())
 }
 
 /// Keeps one thread of the pool busy until the sender is dropped or sends.
