@@ -27,6 +27,13 @@ const METHOD_NOT_FOUND: i32 = -32601;
 /// JSON-RPC 2.0 section 5.1; MCP, server/tools, names it for an unknown tool.
 const INVALID_PARAMS: i32 = -32602;
 
+/// The words for a method that nobody declared.
+const METHOD_UNKNOWN: &str = "method not found";
+/// The words for a call of nothing.
+const TOOL_UNNAMED: &str = "tools/call needs params.name, a string";
+/// The words for a tool that there is not.
+const TOOL_UNKNOWN: &str = "tool not found";
+
 /// MCP 2026-07-28, streamable HTTP: a header that contradicts the message.
 const HEADER_MISMATCH: i32 = -32020;
 
@@ -75,12 +82,10 @@ pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
         }
         Refusal::Undeclared(id) => {
             let status = if asked.modern { S::NOT_FOUND } else { status_of_error(id.as_ref()) };
-            rpc(status, id, METHOD_NOT_FOUND, "method not found")
+            rpc(status, id, METHOD_NOT_FOUND, METHOD_UNKNOWN)
         }
-        Refusal::NoToolName(id) => {
-            rpc(status_of_error(id.as_ref()), id, INVALID_PARAMS, "tools/call needs params.name, a string")
-        }
-        Refusal::UnknownTool(id) => rpc(status_of_error(id.as_ref()), id, INVALID_PARAMS, "tool not found"),
+        Refusal::NoToolName(id) => rpc(status_of_error(id.as_ref()), id, INVALID_PARAMS, TOOL_UNNAMED),
+        Refusal::UnknownTool(id) => rpc(status_of_error(id.as_ref()), id, INVALID_PARAMS, TOOL_UNKNOWN),
         Refusal::NoToken
         | Refusal::InvalidRequest(_)
         | Refusal::InvalidToken(_)
@@ -97,6 +102,22 @@ pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
     }
 }
 
+/// The JSON-RPC error that says a refusal of a request which was read.
+pub(crate) fn error_of(refusal: &Refusal) -> Option<(i32, String)> {
+    match refusal {
+        Refusal::Undeclared(_) => Some((METHOD_NOT_FOUND, METHOD_UNKNOWN.to_owned())),
+        Refusal::NoToolName(_) => Some((INVALID_PARAMS, TOOL_UNNAMED.to_owned())),
+        Refusal::UnknownTool(_) => Some((INVALID_PARAMS, TOOL_UNKNOWN.to_owned())),
+        Refusal::InsufficientScope(needed) => {
+            Some((INVALID_REQUEST, format!("insufficient_scope: the scope {needed} is needed")))
+        }
+        Refusal::TooManyCalls(wait) => {
+            Some((INVALID_REQUEST, format!("too many calls of tools: wait {} s", seconds(*wait))))
+        }
+        _ => None,
+    }
+}
+
 fn unavailable(description: &str) -> Response<Body> {
     let answer = oauth_error(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", description);
     with(answer, RETRY_AFTER, RETRY_AFTER_SECONDS)
@@ -104,12 +125,12 @@ fn unavailable(description: &str) -> Response<Body> {
 
 fn too_many(description: &str, wait: Duration) -> Response<Body> {
     let answer = oauth_error(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable", description);
-    with(answer, RETRY_AFTER, whole_seconds(wait))
+    with(answer, RETRY_AFTER, HeaderValue::from(seconds(wait)))
 }
 
 /// Rounded up: who comes back then is not too early.
-fn whole_seconds(wait: Duration) -> HeaderValue {
-    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 fn not_a_message(why: NotAMessage) -> Response<Body> {

@@ -22,19 +22,20 @@ pub(crate) fn authorize(
         return Ok(());
     };
     record.method = guard.methods.label(&method);
+    record.request_id = id;
     match guard.methods.needs(&method) {
         Needs::AnyToken => Ok(()),
         Needs::Scope(scope) if principal.scope().implies(scope, &guard.tools) => Ok(()),
         Needs::Scope(scope) => Err(Refusal::InsufficientScope(scope.clone())),
-        Needs::Undeclared => Err(Refusal::Undeclared(id)),
+        Needs::Undeclared => Err(Refusal::Undeclared(record.request_id.clone())),
         Needs::ToolsOwn => {
-            let Some(name) = name else { return Err(Refusal::NoToolName(id)) };
+            let Some(name) = name else { return Err(Refusal::NoToolName(record.request_id.clone())) };
             let known = guard.tools.get(&name).map(|tool| ToolLabel::Known(tool.name.clone()));
             record.tool = known.unwrap_or(ToolLabel::Other);
             match decide(principal.scope(), &guard.tools, &name) {
                 Decision::Allow { .. } => Ok(()),
                 Decision::Deny { needed } => Err(Refusal::InsufficientScope(needed)),
-                Decision::UnknownTool => Err(Refusal::UnknownTool(id)),
+                Decision::UnknownTool => Err(Refusal::UnknownTool(record.request_id.clone())),
             }
         }
     }

@@ -35,7 +35,8 @@ impl Calls {
     pub(crate) fn take(&self, caller: &Principal, record: &Record) -> Result<(), Refusal> {
         match &self.0 {
             Some(counts) if record.tool != ToolLabel::None => {
-                counts.take((caller.subject(), caller.client_id())).map_err(Refusal::TooManyCalls)
+                let key = (&caller.claims().iss, caller.subject(), caller.client_id());
+                counts.take(key).map_err(Refusal::TooManyCalls)
             }
             _ => Ok(()),
         }

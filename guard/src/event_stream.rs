@@ -23,7 +23,7 @@ pub(crate) fn rewritten<F>(body: Body, rewrite: F) -> Body
 where
     F: Fn(&[u8]) -> Result<Vec<u8>, serde_json::Error> + Send + 'static,
 {
-    let mut events = Events { rewrite, line: Vec::new(), data: None };
+    let mut events = Events { rewrite, line: Vec::new(), data: None, names_endpoint: false };
     let chunks = body.into_data_stream().map(move |chunk| events.pass(&chunk?));
     Body::from_stream(chunks.filter(|chunk| future::ready(!matches!(chunk, Ok(bytes) if bytes.is_empty()))))
 }
@@ -34,6 +34,9 @@ struct Events<F> {
     line: Vec<u8>,
     /// The data lines of the event that has not ended yet.
     data: Option<Vec<u8>>,
+    /// Whether that event is of the type `endpoint`, whose data is an address and no message (MCP 2024-11-05,
+    /// HTTP with SSE).
+    names_endpoint: bool,
 }
 
 impl<F: Fn(&[u8]) -> Result<Vec<u8>, serde_json::Error>> Events<F> {
@@ -62,9 +65,11 @@ impl<F: Fn(&[u8]) -> Result<Vec<u8>, serde_json::Error>> Events<F> {
     /// neither, readers ignore: it ends here, so that nothing passes which some reader takes for data.
     fn take_line(&mut self, line: &[u8], passed: &mut Vec<u8>) -> Result<(), Unreadable> {
         if line.is_empty() {
+            let names_endpoint = std::mem::take(&mut self.names_endpoint);
             if let Some(data) = self.data.take() {
                 // Empty data is how a server makes itself known before its first message.
-                let data = if data.is_empty() { data } else { (self.rewrite)(&data)? };
+                let is_message = !data.is_empty() && !names_endpoint;
+                let data = if is_message { (self.rewrite)(&data)? } else { data };
                 for data in data.split(|byte| *byte == b'\n') {
                     passed.extend_from_slice(b"data: ");
                     passed.extend_from_slice(data);
@@ -72,7 +77,7 @@ impl<F: Fn(&[u8]) -> Result<Vec<u8>, serde_json::Error>> Events<F> {
                 }
             }
             passed.push(b'\n');
-        } else if let Some(value) = data_value(line) {
+        } else if let Some(value) = field_value(line, b"data") {
             match &mut self.data {
                 Some(data) => {
                     data.push(b'\n');
@@ -81,6 +86,10 @@ impl<F: Fn(&[u8]) -> Result<Vec<u8>, serde_json::Error>> Events<F> {
                 None => self.data = Some(value.to_vec()),
             }
         } else if [&b":"[..], b"id", b"event", b"retry"].iter().any(|field| line.starts_with(field)) {
+            // The last one counts, as it does for readers.
+            if let Some(kind) = field_value(line, b"event") {
+                self.names_endpoint = kind == b"endpoint";
+            }
             passed.extend_from_slice(line);
             passed.push(b'\n');
         }
@@ -88,9 +97,9 @@ impl<F: Fn(&[u8]) -> Result<Vec<u8>, serde_json::Error>> Events<F> {
     }
 }
 
-/// The value of a `data` field, which one leading space does not belong to.
-fn data_value(line: &[u8]) -> Option<&[u8]> {
-    let rest = line.strip_prefix(b"data")?;
+/// The value of the field `name`, which one leading space does not belong to.
+fn field_value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let rest = line.strip_prefix(name)?;
     let value = if rest.is_empty() { rest } else { rest.strip_prefix(b":")? };
     Some(value.strip_prefix(b" ").unwrap_or(value))
 }
@@ -105,7 +114,7 @@ mod tests {
             let message: serde_json::Value = serde_json::from_slice(message)?;
             Ok(format!("<{message}>").into_bytes())
         };
-        Events { rewrite, line: Vec::new(), data: None }
+        Events { rewrite, line: Vec::new(), data: None, names_endpoint: false }
     }
 
     fn passed(chunks: &[&[u8]]) -> Result<String, Unreadable> {
@@ -122,6 +131,16 @@ mod tests {
         let stream = b": keep\r\nid: 1\nretry: 3000\ndata\n\ndata: {\"a\":\ndata:1}\nid: 2\n\nevent: x\ndata:2\r\n\r\n";
         let expected = ": keep\nid: 1\nretry: 3000\ndata: \n\nid: 2\ndata: <{\"a\":1}>\n\nevent: x\ndata: <2>\n\n";
         assert_eq!(passed(&[stream]).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_address_of_the_old_transport_passes_and_hides_no_message() {
+        let stream = b"event: endpoint\ndata: /messages/?session_id=1\n\nevent: endpoint\nevent: message\ndata: 2\n\n";
+        let expected =
+            "event: endpoint\ndata: /messages/?session_id=1\n\nevent: endpoint\nevent: message\ndata: <2>\n\n";
+        assert_eq!(passed(&[stream]).unwrap(), expected);
+        assert!(passed(&[b"event: endpoint\ndata: x\n\ndata: x\n\n"]).is_err());
+        assert!(passed(&[b"event: endpoints\ndata: x\n\n"]).is_err());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::modes::api_key;
 use crate::principal::Principal;
 use crate::record::Record;
 use crate::refusal::Refusal;
+use crate::refused_message::RefusedMessage;
 use crate::session::SESSION_ID;
 use crate::{LARGEST_BODY, challenge, expiry, modes, origin};
 
@@ -204,7 +205,12 @@ impl GuardLayer {
             hinted_scope: challenge::hinted_scope(&parts.headers, &guard.tools, guard.methods.read_scope()),
             modern: answer::is_modern(&parts.headers),
         };
-        answer::refused(refusal, &asked)
+        let refused = RefusedMessage::of(&refusal, record);
+        let mut answer = answer::refused(refusal, &asked);
+        if let Some(refused) = refused {
+            answer.extensions_mut().insert(refused);
+        }
+        answer
     }
 }
 

@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 use crate::client_uses::ClientUses;
+use crate::message::RequestId;
 use crate::mode::Mode;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
@@ -26,12 +27,20 @@ pub(crate) struct Record {
     pub(crate) tool: ToolLabel,
     /// The caller.
     pub(crate) principal: Option<Principal>,
+    /// The request's own `id`.
+    pub(crate) request_id: Option<RequestId>,
 }
 
 impl Record {
     /// Nothing is known yet; the clock of the duration starts.
     pub(crate) fn begin() -> Self {
-        Self { began: Instant::now(), method: Cow::Borrowed("none"), tool: ToolLabel::None, principal: None }
+        Self {
+            began: Instant::now(),
+            method: Cow::Borrowed("none"),
+            tool: ToolLabel::None,
+            principal: None,
+            request_id: None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bailiwick_core::ClientId;
+use bailiwick_core::{ClientId, Issuer};
 use http::{HeaderMap, HeaderName};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
@@ -23,16 +23,20 @@ const LONGEST_IDLE: Duration = Duration::from_hours(24);
 /// The longest session id, in bytes.
 const LONGEST_ID: usize = 256;
 
-/// Who opened a session. The issuer is the same for all, since a guard trusts one.
+/// Who opened a session. The issuer tells clients of the token service from those that this server knows
+/// by itself: one name is two callers there.
 #[derive(Clone, PartialEq, Eq)]
 struct Owner {
+    issuer: Issuer,
     subject: String,
     client: ClientId,
 }
 
 impl Owner {
     fn is(&self, principal: &Principal) -> bool {
-        self.subject == principal.subject() && &self.client == principal.client_id()
+        self.issuer == principal.claims().iss
+            && self.subject == principal.subject()
+            && &self.client == principal.client_id()
     }
 }
 
@@ -62,6 +66,7 @@ impl Sessions {
         let id = headers.get(SESSION_ID).and_then(|id| id.to_str().ok());
         if let Some(id) = id.filter(|id| id.len() <= LONGEST_ID) {
             self.0.entry_by_ref(id).or_insert_with(|| Owner {
+                issuer: principal.claims().iss.clone(),
                 subject: principal.subject().to_owned(),
                 client: principal.client_id().clone(),
             });

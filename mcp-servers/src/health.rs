@@ -17,13 +17,18 @@ struct Watched {
     database: Database,
 }
 
-/// `/health/live`: the process answers. `/health/ready`: it can do its work, which needs its database,
+/// `/health` and `/health/live`: the process answers. `/health/ready`: it can do its work, which needs its database,
 /// the token service's keys and, where it hears of revocations, to have heard of them; else 503.
 pub(crate) fn routes(guard: Guard, database: Database) -> Router {
     Router::new()
-        .route("/health/live", get(async || answer(StatusCode::OK, json!({"status": "ok"}))))
+        .route("/health", get(live))
+        .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .with_state(Watched { guard, database })
+}
+
+async fn live() -> Response {
+    answer(StatusCode::OK, json!({"status": "ok"}))
 }
 
 async fn ready(State(watched): State<Watched>) -> Response {

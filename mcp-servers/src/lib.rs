@@ -2,9 +2,11 @@
 //! schemas, health. A server adds its domain, its storage and its tools, and nothing else.
 
 pub mod arguments;
+mod clients_file;
 pub mod database;
 pub mod fields;
 mod health;
+mod http_sse;
 pub mod program;
 pub mod records;
 mod settings;

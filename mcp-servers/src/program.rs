@@ -7,14 +7,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bailiwick_core::{Clock, ServerName, UnixSeconds};
+use aws_lc_rs::rand;
+use bailiwick_core::{ClientId, Clock, RoleName, SecretDigest, ServerName, UnixSeconds};
 use bailiwick_guard::{Credentials, Guard, GuardError};
 use bailiwick_process::listener::{self, BindError, Limits};
 use bailiwick_process::settings::{self, Loaded, Sources};
 use bailiwick_process::tls::Tls;
-use bailiwick_process::{logs, metrics, shutdown};
+use bailiwick_process::{ClientSecret, Secret, logs, metrics, shutdown};
 use clap::Command;
 use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use sqlx::migrate::Migrator;
@@ -23,13 +25,16 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::clients_file::ClientsFile;
 use crate::database::{Database, DatabaseError};
-use crate::health;
+use crate::http_sse::Sessions;
 pub use crate::settings::OwnSettings;
+use crate::settings::authentication::{AuthenticationError, SHARED_SECRET};
 use crate::settings::{
     Arguments, CLIENT_SECRET, HalfCredentials, Read, ServerCommand, Settings, TransportError, command, names,
 };
 use crate::tool::{InvalidTool, McpServer, ToolSet};
+use crate::{health, http_sse};
 
 /// How long the first requests wait, before any is accepted, until it is known which tokens are revoked. That
 /// takes some milliseconds where the token service is there, so that a restart refuses nobody.
@@ -47,6 +52,8 @@ pub trait Program: Clone + Send + Sync + 'static {
     const TITLE: &'static str;
     /// Its port unless it is told another.
     const PORT: u16;
+    /// Whether it serves the transport HTTP with SSE unless it is told otherwise.
+    const HTTP_SSE: bool = false;
     /// The environment variables that hold its secrets: those of all servers, and its own if it has some.
     const SECRETS: &'static [&'static str] = &SHARED_SECRETS;
 
@@ -84,7 +91,7 @@ pub trait Program: Clone + Send + Sync + 'static {
 pub type Configure<P> = Box<dyn FnOnce(P) -> P + Send>;
 
 /// The secrets that every server may be given.
-pub const SHARED_SECRETS: [&str; 1] = [CLIENT_SECRET];
+pub const SHARED_SECRETS: [&str; 2] = [CLIENT_SECRET, SHARED_SECRET];
 
 /// What became of the sample data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +123,8 @@ enum ProgramError {
     #[error(transparent)]
     Credentials(#[from] HalfCredentials),
     #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
+    #[error(transparent)]
     Guard(#[from] GuardError),
     #[error("the server's name in scopes: {0}")]
     ServerName(#[from] bailiwick_core::identifier::InvalidIdentifier),
@@ -139,7 +148,11 @@ impl ProgramError {
     /// 2 where the settings are to blame, else 1.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Transport(_) | Self::Credentials(_) | Self::Guard(_) | Self::OwnSettings(_) => 2.into(),
+            Self::Transport(_)
+            | Self::Credentials(_)
+            | Self::Authentication(_)
+            | Self::Guard(_)
+            | Self::OwnSettings(_) => 2.into(),
             _ => ExitCode::FAILURE,
         }
     }
@@ -165,6 +178,9 @@ pub fn run<P: Program>() -> ExitCode {
 fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
     let Loaded { settings: Read { arguments, matches }, mut secrets, warnings } = loaded;
     let Arguments { settings, sample_data, command } = arguments;
+    if let Some(ServerCommand::NewClient { client_id, role, expires_at }) = &command {
+        return new_client(client_id, role, *expires_at);
+    }
     let logs = match command {
         None => logs::as_json_lines(&settings.log_level),
         Some(_) => logs::as_text(&settings.log_level),
@@ -177,11 +193,13 @@ fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
     let tools = P::tools()?;
     let mut registry = Registry::default();
     let credentials = settings.credentials(secrets.take(CLIENT_SECRET))?;
-    let guard = guard::<P>(&settings, credentials, &tools, &clock, &mut registry)?;
+    let clients = settings.authentication.clients_file()?;
+    let evidence = Evidence { credentials, clients: clients.as_ref(), shared_secret: secrets.take(SHARED_SECRET) };
+    let guard = guard::<P>(&settings, evidence, &tools, &clock, &mut registry)?;
     let own = OwnSettings { matches: &matches, secrets: &mut secrets };
     let configure = P::configure(own).map_err(ProgramError::OwnSettings)?;
     match command {
-        Some(ServerCommand::Manifest) => print(&manifest(&guard)),
+        Some(ServerCommand::Manifest | ServerCommand::NewClient { .. }) => print(&manifest(&guard)),
         Some(ServerCommand::CheckConfig) => {
             if let Some(tls) = settings.tls(SystemTime::now())? {
                 print(&format!("the TLS certificate is valid until {}", tls.renewal.valid_until()))?;
@@ -193,7 +211,8 @@ fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
             let handed_over = listener::handed_over(settings.listen)?;
             Runtime::new()?.block_on(async {
                 let stop = shutdown::requested()?;
-                let starting = Starting::<P> { settings, tls, handed_over, clock, tools, registry, guard, configure };
+                let starting =
+                    Starting::<P> { settings, tls, handed_over, clock, tools, registry, guard, clients, configure };
                 let started = starting.start(sample_data).await?;
                 started.serve(stop).await;
                 Ok(())
@@ -202,9 +221,26 @@ fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
     }
 }
 
+/// What the guard judges callers by, beside the settings.
+struct Evidence<'a> {
+    credentials: Option<Credentials>,
+    clients: Option<&'a ClientsFile>,
+    shared_secret: Option<Secret>,
+}
+
+/// Makes a client's secret. It is shown where people look, so that the entry alone goes into a file.
+fn new_client(client_id: &ClientId, roles: &[RoleName], expires_at: Option<Timestamp>) -> Result<(), ProgramError> {
+    let secret = ClientSecret::generate(rand::fill)
+        .map_err(|_| io::Error::other("the operating system gives no random bytes; try again"))?;
+    writeln!(io::stderr(), "the secret of {client_id}, shown this once: {}", secret.expose())?;
+    let digest = SecretDigest::of(secret.expose());
+    let expires_at = expires_at.map(|moment| moment.to_string());
+    print(digest.entry(client_id, roles, expires_at.as_deref()).trim_end())
+}
+
 fn guard<P: Program>(
     settings: &Settings,
-    credentials: Option<Credentials>,
+    Evidence { credentials, clients, shared_secret }: Evidence<'_>,
     tools: &ToolSet<P>,
     clock: &Arc<dyn Clock>,
     registry: &mut Registry,
@@ -222,6 +258,8 @@ fn guard<P: Program>(
         Some(credentials) => builder.credentials(credentials),
         None => builder,
     };
+    let names = (settings.issuer.as_str(), settings.resource.as_str());
+    let builder = settings.authentication.apply(builder, clients, shared_secret, names)?;
     Ok(builder.build()?)
 }
 
@@ -244,6 +282,7 @@ struct Starting<P> {
     tools: ToolSet<P>,
     registry: Registry,
     guard: Guard,
+    clients: Option<ClientsFile>,
     configure: Configure<P>,
 }
 
@@ -254,6 +293,8 @@ struct Started {
     metrics: Option<TcpListener>,
     registry: Registry,
     guard: Guard,
+    clients: Option<ClientsFile>,
+    http_sse: bool,
     database: Database,
     server: McpServer,
 }
@@ -261,7 +302,7 @@ struct Started {
 impl<P: Program> Starting<P> {
     /// Takes the ports first: a second process on the same data ends here, before it touches them.
     async fn start(self, sample_data: bool) -> Result<Started, ProgramError> {
-        let Self { settings, tls, handed_over, clock, tools, mut registry, guard, configure } = self;
+        let Self { settings, tls, handed_over, clock, tools, mut registry, guard, clients, configure } = self;
         let listener = match handed_over {
             Some(listener) => TcpListener::from_std(listener)?,
             None => listener::bind(settings.listen).await?,
@@ -280,12 +321,17 @@ impl<P: Program> Starting<P> {
                 SampleData::None => tracing::info!("this server has no sample data"),
             }
         }
+        for (mode, weakness) in settings.authentication.weak_modes() {
+            tracing::warn!(%mode, weakness, "a weak way to prove who calls is on");
+        }
+        let modes: Vec<_> = guard.modes().iter().map(|mode| mode.as_str()).collect();
         tracing::info!(
             name = P::BINARY,
             version = env!("CARGO_PKG_VERSION"),
             listen = %listener.local_addr()?,
             tls = tls.is_some(),
             resource = %settings.resource,
+            authentication = modes.join(","),
             issuer = %settings.issuer,
             database = %settings.database_url,
             revocation = guard.revocation_policy(),
@@ -296,17 +342,31 @@ impl<P: Program> Starting<P> {
         }
         let program = configure(P::new(database.clone(), clock));
         let server = McpServer::new(P::MCP_NAME, program, tools);
-        Ok(Started { listener, tls, metrics, registry, guard, database, server })
+        let http_sse = settings.http_sse;
+        Ok(Started { listener, tls, metrics, registry, guard, clients, http_sse, database, server })
     }
 }
 
 impl Started {
     /// Serves until `stop` ends, then lets the requests in hand end.
     async fn serve(self, stop: impl Future<Output = ()>) {
-        let Self { listener, tls, metrics, registry, guard, database, server } = self;
-        let routes = health::routes(guard.clone(), database.clone()).merge(guard.protect(move || Ok(server.clone())));
+        let Self { listener, tls, metrics, registry, guard, clients, http_sse, database, server } = self;
+        let sessions = Arc::new(Sessions::new());
+        let mut routes = health::routes(guard.clone(), database.clone()).merge(guard.token_route());
+        if http_sse {
+            routes = routes.merge(http_sse::routes(&guard, server.clone(), &sessions));
+        }
+        let routes = routes.merge(guard.protect(move || Ok(server.clone())));
+        let stop = async {
+            stop.await;
+            // Their streams would else keep the process from its end.
+            sessions.end();
+        };
         let mut beside = JoinSet::new();
         beside.spawn(guard.run());
+        if let Some(clients) = clients {
+            beside.spawn(clients.watch(guard.clone()));
+        }
         if !guard.hearing().suffices() {
             // When it takes longer, the health routes and the refusals say why.
             let _ = timeout(FIRST_HEARING, guard.ready()).await;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use bailiwick_core::{ClientId, Issuer, ResourceUri};
+use bailiwick_core::{ClientId, Issuer, ResourceUri, RoleName};
 use bailiwick_guard::{Credentials, DEFAULT_MAX_STALENESS};
 use bailiwick_process::Secret;
 use bailiwick_process::logs::Filter;
@@ -14,12 +14,16 @@ use bailiwick_process::plain_http::{self, PlainHttpRefused, PublicUrl, TlsEnd};
 use bailiwick_process::settings::{Names, Secrets};
 use bailiwick_process::tls::{Files, Tls, TlsError};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use jiff::Timestamp;
 
+use self::authentication::{AuthenticationError, AuthenticationSettings};
 use crate::database::DatabaseUrl;
 use crate::program::Program;
 
 /// The secret of the server's own client at the token service.
 pub(crate) const CLIENT_SECRET: &str = "MCP_CLIENT_SECRET";
+
+pub(crate) mod authentication;
 
 /// What the names of MCP servers' settings begin with.
 pub(crate) const PREFIX: &str = "MCP";
@@ -38,12 +42,24 @@ pub(crate) struct Arguments {
 }
 
 /// What else a server can do than serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum ServerCommand {
     /// Check the settings and the declared tools; open no port and no database.
     CheckConfig,
     /// Print the JSON body that registers this server's tools: PUT /admin/v1/resources/{name}.
     Manifest,
+    /// Make a secret for a client that this server is to know by itself: shows it once, and prints the client's
+    /// entry for the clients file.
+    NewClient {
+        /// Its client_id.
+        client_id: ClientId,
+        /// A role that it has; may be given several times.
+        #[arg(long, value_name = "ROLE", required = true)]
+        role: Vec<RoleName>,
+        /// When it ends, such as 2027-01-31T00:00:00Z.
+        #[arg(long, value_name = "MOMENT")]
+        expires_at: Option<Timestamp>,
+    },
 }
 
 /// The settings of a server.
@@ -55,6 +71,8 @@ pub(crate) struct Settings {
     /// URL under which clients reach this server; its tokens are for this resource.
     #[arg(long, env = "MCP_RESOURCE", global = true, value_name = "URL", required = false, value_parser = resource)]
     pub(crate) resource: ResourceUri,
+    #[command(flatten)]
+    pub(crate) authentication: AuthenticationSettings,
     /// Token service whose tokens are accepted.
     #[arg(long, env = "MCP_ISSUER", global = true, value_name = "URL", default_value = "http://localhost:8000")]
     pub(crate) issuer: Issuer,
@@ -74,6 +92,9 @@ pub(crate) struct Settings {
     /// Origins whose pages may call beside the resource's own, as scheme://host:port.
     #[arg(long, env = "MCP_ALLOWED_ORIGINS", global = true, value_name = "ORIGINS", value_delimiter = ',')]
     pub(crate) allowed_origins: Vec<String>,
+    /// Also serve the transport HTTP with SSE of MCP 2024-11-05: GET /sse, POST /messages/.
+    #[arg(long, env = "MCP_HTTP_SSE", global = true)]
+    pub(crate) http_sse: bool,
     /// Address to serve Prometheus metrics on; without it there are none.
     #[arg(long, env = "MCP_METRICS_LISTEN", global = true, value_name = "ADDRESS:PORT")]
     pub(crate) metrics_listen: Option<SocketAddr>,
@@ -100,6 +121,9 @@ pub(crate) enum TransportError {
     /// There is no certificate to speak TLS with.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Weak credentials would.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
 }
 
 /// How long nothing may be heard of revocations; `None` for however long.
@@ -152,6 +176,7 @@ impl Settings {
             (false, None) => TlsEnd::Nowhere,
         };
         plain_http::may_start(url, self.listen, end, PREFIX)?;
+        self.authentication.may_start(self.listen, files.is_some())?;
         // Behind a proxy, clients see the proxy's certificate: only the proxy sees this one.
         let host = (end == TlsEnd::Here).then(|| self.resource.host());
         Ok(files.map(|files| Tls::load(files, host, now)).transpose()?)
@@ -195,6 +220,7 @@ pub(crate) fn command<P: Program>() -> Command {
         .about(format!("{}: a guarded MCP server", P::TITLE))
         .mut_arg("listen", |arg| arg.default_value(format!("127.0.0.1:{}", P::PORT)))
         .mut_arg("resource", |arg| arg.default_value(format!("http://localhost:{}/mcp", P::PORT)))
+        .mut_arg("http_sse", |arg| if P::HTTP_SSE { arg.default_value("true") } else { arg })
         .mut_arg("database_url", |arg| arg.default_value(format!("sqlite://data/{}.sqlite", P::SERVER)))
 }
 
@@ -207,6 +233,9 @@ fn max_staleness(text: &str) -> Result<MaxStaleness, String> {
     Ok(MaxStaleness(Some(Duration::from_secs(seconds))))
 }
 
+/// The paths that have a meaning of their own.
+const TAKEN: [&str; 5] = ["/health", "/.well-known", "/token", "/sse", "/messages"];
+
 /// A resource whose path can be routed: plain characters, and not a path that has a meaning here.
 fn resource(text: &str) -> Result<ResourceUri, String> {
     let resource: ResourceUri =
@@ -214,12 +243,13 @@ fn resource(text: &str) -> Result<ResourceUri, String> {
     let path = resource.path();
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._~-".contains(&byte));
     let is_taken = |taken: &str| path == taken || path.strip_prefix(taken).is_some_and(|rest| rest.starts_with('/'));
-    if is_plain && !is_taken("/health") && !is_taken("/.well-known") {
+    if is_plain && !TAKEN.iter().any(|taken| is_taken(taken)) {
         Ok(resource)
     } else {
-        Err("the path of a resource has only the characters A-Z a-z 0-9 / . _ ~ - and is not below /health or \
-             /.well-known"
-            .to_owned())
+        let taken = TAKEN.join(" ");
+        Err(format!(
+            "the path of a resource has only the characters A-Z a-z 0-9 / . _ ~ - and is not below any of {taken}"
+        ))
     }
 }
 
@@ -251,6 +281,8 @@ mod tests {
             "http://localhost:8001/health",
             "http://localhost:8001/health/live",
             "http://localhost:8001/.well-known/x",
+            "http://localhost:8001/token",
+            "http://localhost:8001/messages/",
             "http://localhost:8001/:x",
             "http://localhost:8001/{x}",
             "localhost",

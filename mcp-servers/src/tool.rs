@@ -26,6 +26,15 @@ use crate::arguments::{ArgumentSchema, Flawed, Problems, object_schema};
 const PROTOCOL_VERSIONS: &[ProtocolVersion] =
     &[ProtocolVersion::V_2026_07_28, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2025_06_18];
 
+/// Those of the transport HTTP with SSE: the one that has it, and what its clients learned since. The newest has
+/// no handshake, and so no session.
+const PROTOCOL_VERSIONS_OF_HTTP_SSE: &[ProtocolVersion] = &[
+    ProtocolVersion::V_2025_11_25,
+    ProtocolVersion::V_2025_06_18,
+    ProtocolVersion::V_2025_03_26,
+    ProtocolVersion::V_2024_11_05,
+];
+
 /// Why a tool gives no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
@@ -208,6 +217,7 @@ fn is_modern(context: &RequestContext<RoleServer>) -> bool {
 pub struct McpServer {
     tools: Arc<ToolRouter<Self>>,
     name: &'static str,
+    versions: &'static [ProtocolVersion],
 }
 
 impl McpServer {
@@ -222,7 +232,13 @@ impl McpServer {
                 Box::pin(async move { called.await.map(CallToolResponse::from) })
             }));
         }
-        Self { tools: Arc::new(router), name }
+        Self { tools: Arc::new(router), name, versions: PROTOCOL_VERSIONS }
+    }
+
+    /// The same as clients of HTTP with SSE meet it.
+    #[must_use]
+    pub(crate) fn of_the_old_transport(self) -> Self {
+        Self { versions: PROTOCOL_VERSIONS_OF_HTTP_SSE, ..self }
     }
 
     fn identity(&self) -> Implementation {
@@ -241,7 +257,7 @@ impl ServerHandler for McpServer {
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        Cow::Borrowed(PROTOCOL_VERSIONS)
+        Cow::Borrowed(self.versions)
     }
 
     async fn list_tools(

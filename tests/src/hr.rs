@@ -63,6 +63,8 @@ impl HrServer {
         let mut command = binary::command("mcp-hr");
         command.arg("--sample-data").current_dir(folder);
         command.args(["--listen", &format!("127.0.0.1:{port}"), "--resource", &Self::resource_on(port)]);
+        // Tests race and flood it; how often a caller may call is proved elsewhere.
+        command.args(["--calls-per-second", "0"]);
         command
             .args(["--issuer", issuer, "--database-url"])
             .arg(format!("sqlite://{}", folder.join("hr.db").display()));

@@ -300,5 +300,5 @@ fn the_routes_of_the_servers_are_the_documented_ones() {
         let _ = http::send(world.hr.http.get(world.hr.url(path))).expect(200);
         count += 1;
     }
-    assert_eq!(count, 4);
+    assert_eq!(count, 5);
 }

@@ -37,9 +37,10 @@ impl Program for Quickstart {
     const MCP_NAME: &'static str = "Weather and Time SSE Server";
     const TITLE: &'static str = "Weather and time";
     const PORT: u16 = 8100;
+    const HTTP_SSE: bool = true;
     const SECRETS: &'static [&'static str] = &{
-        let [client_secret] = SHARED_SECRETS;
-        [client_secret, WEATHER_KEY]
+        let [client_secret, shared_secret] = SHARED_SECRETS;
+        [client_secret, shared_secret, WEATHER_KEY]
     };
 
     fn migrations() -> Migrator {
