@@ -16,6 +16,9 @@ use crate::identifier::{ClientId, InvalidIdentifier, RoleName};
 pub struct SecretDigest([u8; SHA256_OUTPUT_LEN]);
 
 impl SecretDigest {
+    /// What a secret is compared with where there is none: no text is known whose digest this is.
+    pub const OF_NOBODY: Self = Self([0; SHA256_OUTPUT_LEN]);
+
     /// The digest of `secret`.
     #[must_use]
     pub fn of(secret: &str) -> Self {

@@ -37,12 +37,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (mut bare_costs, mut seen_costs, mut new_costs) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let same: Vec<String> = vec![seen.clone()];
-        bare_costs.push(cost(&mut bare, same.iter().cycle().take(CALLS)).await?);
-        seen_costs.push(cost(&mut guarded, same.iter().cycle().take(CALLS)).await?);
+        bare_costs.push(cost(&mut bare, same.iter().cycle().take(CALLS).map(request)).await?);
+        seen_costs.push(cost(&mut guarded, same.iter().cycle().take(CALLS).map(request)).await?);
         let first = 1 + round * NEW_TOKENS;
         let new =
             (first..first + NEW_TOKENS).map(|number| token(&key, &issuer, number, 1)).collect::<Result<Vec<_>, _>>()?;
-        new_costs.push(cost(&mut guarded, new.iter()).await?);
+        new_costs.push(cost(&mut guarded, new.iter().map(request)).await?);
     }
     let (bare, seen, new) = (median(bare_costs), median(seen_costs), median(new_costs));
     println!("CPU per call in microseconds (median of {ROUNDS} turns)");

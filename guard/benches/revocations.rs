@@ -18,7 +18,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bailiwick_guard::{Credentials, Guard, GuardService, UnixSeconds};
 use http::Request;
-use scene::{Nothing, RESOURCE, cost, median, nothing, publish, token, tools};
+use scene::{Nothing, RESOURCE, cost, median, nothing, publish, request, token, tools};
 use serde_json::{Value, json};
 use tower::util::ServiceFn;
 use tower::{Layer, service_fn};
@@ -98,8 +98,8 @@ impl Measured {
     }
 
     async fn take_turn(&mut self) -> Result<(), Box<dyn Error>> {
-        self.new_costs.push(cost(&mut self.service, std::iter::repeat_n(&self.newer, CALLS)).await?);
-        self.old_costs.push(cost(&mut self.service, std::iter::repeat_n(&self.older, CALLS)).await?);
+        self.new_costs.push(cost(&mut self.service, std::iter::repeat_n(&self.newer, CALLS).map(request)).await?);
+        self.old_costs.push(cost(&mut self.service, std::iter::repeat_n(&self.older, CALLS).map(request)).await?);
         Ok(())
     }
 }

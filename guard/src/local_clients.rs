@@ -128,7 +128,7 @@ impl Everybody {
     pub(crate) fn with_name_and_secret(&self, name: &str, secret: &str) -> Option<&Arc<Known>> {
         let digest = SecretDigest::of(secret);
         let client = self.clients.get(name);
-        let expected = client.map_or(SecretDigest::of(""), |client| client.secret);
+        let expected = client.map_or(SecretDigest::OF_NOBODY, |client| client.secret);
         let is_right = expected.is(&digest);
         client.filter(|_| is_right)
     }

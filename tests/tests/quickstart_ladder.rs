@@ -7,11 +7,12 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bailiwick_e2e::auth::{AuthService, Credentials};
 use bailiwick_e2e::service::eventually;
-use bailiwick_e2e::{Answer, Quickstart, World, binary, http, python};
+use bailiwick_e2e::{Answer, Quickstart, World, binary, http, markdown, python};
 use reqwest::blocking::Response;
 use serde_json::{Value, json};
 
@@ -362,4 +363,22 @@ fn a_caller_that_calls_too_often_is_told_when_to_go_on() {
     eventually("after a while it goes on", || call().status == 200);
     let health = http::send(server.http.get(server.url("/health"))).expect(200);
     assert_eq!(health.text("status"), "ok");
+}
+
+#[test]
+fn the_steps_of_the_ladder_can_be_taken_as_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocks = markdown::blocks(&markdown::read("docs/ladder.md"));
+    let steps: Vec<_> = blocks.iter().filter(|block| block.language == "sh").map(|block| &*block.text).collect();
+    assert_eq!(steps.len(), 4);
+    let path = format!("{}:{}", binary::folder().display(), std::env::var("PATH").unwrap_or_default());
+    // A server that is started stays; what it would start with is checked.
+    let text =
+        steps.concat().replace("mcp-quickstart --authentication", "mcp-quickstart check-config --authentication");
+    let mut command = Command::new("bash");
+    command.args(["-euo", "pipefail", "-c", &text]).current_dir(folder.path()).env_clear().env("PATH", path);
+    let ended = binary::run(&mut command).well();
+    assert_eq!(ended.stdout.matches("the settings are valid").count(), 4, "{ended:#?}");
+    let entry = std::fs::read_to_string(folder.path().join("clients.toml")).unwrap();
+    assert!(entry.contains(r#"[clients."test_client"]"#) && ended.stdout.contains(r#"[clients."ci"]"#), "{ended:#?}");
 }

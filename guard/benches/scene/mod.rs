@@ -30,24 +30,33 @@ pub(crate) fn nothing(_: Request<Body>) -> Nothing {
     ready(Ok(Response::new(Body::from(RESULT))))
 }
 
-pub(crate) fn request(token: &str) -> Result<Request<Body>, http::Error> {
+/// A call with this token.
+pub(crate) fn request(token: &String) -> Result<Request<Body>, http::Error> {
+    shown("authorization", &format!("Bearer {token}"))
+}
+
+/// A call with this header.
+pub(crate) fn shown(name: &str, value: &str) -> Result<Request<Body>, http::Error> {
     Request::post("/mcp")
         .header("host", "localhost:8001")
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream")
-        .header("authorization", format!("Bearer {token}"))
+        .header(name, value)
         .body(Body::from(CALL))
 }
 
-/// The CPU time of one call, in microseconds, over a call with each of the tokens.
-pub(crate) async fn cost<S>(service: &mut S, tokens: impl Iterator<Item = &String>) -> Result<f64, Box<dyn Error>>
+/// The CPU time of one call, in microseconds, over all of these.
+pub(crate) async fn cost<S>(
+    service: &mut S,
+    requests: impl Iterator<Item = Result<Request<Body>, http::Error>>,
+) -> Result<f64, Box<dyn Error>>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     let began = cpu_microseconds()?;
     let mut calls = 0_u32;
-    for token in tokens {
-        let answer = service.call(request(token)?).await?;
+    for request in requests {
+        let answer = service.call(request?).await?;
         if answer.status() != StatusCode::OK {
             return Err(format!("a call was answered with {}", answer.status()).into());
         }
