@@ -178,6 +178,7 @@ pub fn run<P: Program>() -> ExitCode {
 fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
     let Loaded { settings: Read { arguments, matches }, mut secrets, warnings } = loaded;
     let Arguments { settings, sample_data, command } = arguments;
+    // It comes before there are clients, so that the other settings need not be good yet.
     if let Some(ServerCommand::NewClient { client_id, role, expires_at }) = &command {
         return new_client(client_id, role, *expires_at);
     }
@@ -199,7 +200,8 @@ fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
     let own = OwnSettings { matches: &matches, secrets: &mut secrets };
     let configure = P::configure(own).map_err(ProgramError::OwnSettings)?;
     match command {
-        Some(ServerCommand::Manifest | ServerCommand::NewClient { .. }) => print(&manifest(&guard)),
+        Some(ServerCommand::NewClient { client_id, role, expires_at }) => new_client(&client_id, &role, expires_at),
+        Some(ServerCommand::Manifest) => print(&manifest(&guard)),
         Some(ServerCommand::CheckConfig) => {
             if let Some(tls) = settings.tls(SystemTime::now())? {
                 print(&format!("the TLS certificate is valid until {}", tls.renewal.valid_until()))?;

@@ -20,10 +20,10 @@ use self::authentication::{AuthenticationError, AuthenticationSettings};
 use crate::database::DatabaseUrl;
 use crate::program::Program;
 
+pub(crate) mod authentication;
+
 /// The secret of the server's own client at the token service.
 pub(crate) const CLIENT_SECRET: &str = "MCP_CLIENT_SECRET";
-
-pub(crate) mod authentication;
 
 /// What the names of MCP servers' settings begin with.
 pub(crate) const PREFIX: &str = "MCP";
