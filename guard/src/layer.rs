@@ -1,13 +1,13 @@
 //! The tower layer: the order of the checks, and what becomes of a request and of its answer. Owns
 //! the order; each check lives in its module.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION};
 use http::request::Parts as RequestParts;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::{BoxError, Layer, Service};
 
@@ -21,7 +21,7 @@ use crate::principal::Principal;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::session::SESSION_ID;
-use crate::{LARGEST_BODY, bearer, challenge, expiry, origin};
+use crate::{LARGEST_BODY, bearer, challenge, expiry, origin, unread};
 
 /// What becomes of `Mcp-Session-Id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,20 +92,22 @@ impl GuardLayer {
     {
         let guard = self.guard.parts();
         let (parts, body) = request.into_parts();
+        let body = pin!(body);
+        let mut body = body.fuse();
         let mut record = Record::begin();
         let page = match guard.hosts.check(&parts).and_then(|()| guard.origins.check(&parts.headers)) {
             Ok(page) => page,
-            Err(refusal) => return Ok(self.refuse(refusal, &parts, &record)),
+            Err(refusal) => return Ok(self.refuse(refusal, &parts, &mut body, &record).await),
         };
         let mut answer = if origin::is_preflight(&parts) {
             origin::preflight_answer(&parts.headers)
         } else {
-            match self.check(&parts, body, &mut record).await {
+            match self.check(&parts, &mut body, &mut record).await {
                 Ok((principal, body)) => {
                     guard.recorder.allowed(&record);
                     self.forward(inner, Request::from_parts(parts, body), principal, &record.method).await?
                 }
-                Err(refusal) => self.refuse(refusal, &parts, &record),
+                Err(refusal) => self.refuse(refusal, &parts, &mut body, &record).await,
             }
         };
         if let Some(page) = page {
@@ -115,9 +117,14 @@ impl GuardLayer {
     }
 
     /// Token, revocations, size, JSON, decision: the caller and the body that goes on to the server.
-    async fn check<B>(&self, parts: &RequestParts, body: B, record: &mut Record) -> Result<(Principal, Body), Refusal>
+    async fn check<B>(
+        &self,
+        parts: &RequestParts,
+        body: &mut B,
+        record: &mut Record,
+    ) -> Result<(Principal, Body), Refusal>
     where
-        B: http_body::Body<Error: Into<BoxError>>,
+        B: http_body::Body<Error: Into<BoxError>> + Unpin,
     {
         let guard = self.guard.parts();
         let principal = authenticate(guard, bearer::token(parts)?).await?;
@@ -192,7 +199,11 @@ impl GuardLayer {
         request.extensions_mut().insert(principal);
     }
 
-    fn refuse(&self, refusal: Refusal, parts: &RequestParts, record: &Record) -> Response<Body> {
+    /// The answer to a refused request, after which the connection can be used again or says that it cannot.
+    async fn refuse<B>(&self, refusal: Refusal, parts: &RequestParts, body: &mut B, record: &Record) -> Response<Body>
+    where
+        B: http_body::Body<Error: Into<BoxError>> + Unpin,
+    {
         let guard = self.guard.parts();
         guard.recorder.denied(record, &refusal);
         let asked = Asked {
@@ -200,7 +211,11 @@ impl GuardLayer {
             hinted_scope: challenge::hinted_scope(&parts.headers, &guard.tools, guard.methods.read_scope()),
             modern: answer::is_modern(&parts.headers),
         };
-        answer::refused(refusal, &asked)
+        let mut answer = answer::refused(refusal, &asked);
+        if !unread::read_away(body, parts).await {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
     }
 }
 

@@ -70,6 +70,7 @@ mod refusal;
 mod retry;
 mod revocations;
 mod session;
+mod unread;
 mod verified;
 mod version;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::admin::AdminApi;
 use crate::binary::{self, Ended};
 use crate::http::{self, Answer, Http};
-use crate::service::Service;
+use crate::service::{Service, eventually};
 
 /// What a client authenticates with.
 #[derive(Clone, Debug)]
@@ -152,6 +152,21 @@ impl AuthService {
     #[must_use]
     pub fn token(&self, client: &Credentials, more: &[(&str, &str)]) -> String {
         self.request_token(client, more).expect(200).text("access_token")
+    }
+
+    /// The tokens that were issued to a client until now, as the log tells of them.
+    #[must_use]
+    pub fn issued_to(&self, client_id: &str) -> Vec<Value> {
+        let log = self.process.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["message"] == "token issued" && line["client_id"] == client_id).collect()
+    }
+
+    /// The same, once there are so many: the log comes a little after the answers.
+    #[must_use]
+    pub fn await_issued(&self, client_id: &str, count: usize) -> Vec<Value> {
+        eventually("the log tells of the tokens", || self.issued_to(client_id).len() >= count);
+        self.issued_to(client_id)
     }
 
     /// What `/oauth2/introspect` tells `client` of `token`.

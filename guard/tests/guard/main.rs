@@ -23,4 +23,5 @@ mod sessions;
 mod streams;
 mod time;
 mod token_rules;
+mod unread;
 mod versions;
