@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, UnixSeconds};
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 
+use crate::MOST_IN_HAND;
 use crate::challenge::Challenges;
 use crate::credentials::Credentials;
 use crate::fetch;
@@ -199,6 +201,7 @@ impl<'a> GuardBuilder<'a> {
             keys: Arc::new(keys),
             verified: VerifiedTokens::new(),
             sessions: Sessions::new(),
+            places: Semaphore::new(MOST_IN_HAND),
             revocations,
             resource: self.resource,
             issuer: self.issuer,

@@ -11,6 +11,7 @@ use futures::{FutureExt, future};
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::sync::Semaphore;
 use tower::Layer;
 
 use crate::builder::GuardBuilder;
@@ -43,6 +44,8 @@ pub(crate) struct Parts {
     /// Without credentials there are none.
     pub(crate) revocations: Option<Arc<Revocations>>,
     pub(crate) sessions: Sessions,
+    /// The places of those requests that are with the server.
+    pub(crate) places: Semaphore,
 }
 
 /// Stands in front of one MCP server: only what a token allows goes through. Cheap to clone; all

@@ -9,6 +9,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION};
 use http::request::Parts as RequestParts;
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::SemaphorePermit;
 use tower::{BoxError, Layer, Service};
 
 use crate::answer::{self, Asked};
@@ -103,9 +104,12 @@ impl GuardLayer {
             origin::preflight_answer(&parts.headers)
         } else {
             match self.check(&parts, &mut body, &mut record).await {
-                Ok((principal, body)) => {
+                Ok(Admitted { principal, body, place }) => {
                     guard.recorder.allowed(&record);
-                    self.forward(inner, Request::from_parts(parts, body), principal, &record.method).await?
+                    let answer =
+                        self.forward(inner, Request::from_parts(parts, body), principal, &record.method).await?;
+                    drop(place);
+                    answer
                 }
                 Err(refusal) => self.refuse(refusal, &parts, &mut body, &record).await,
             }
@@ -117,12 +121,7 @@ impl GuardLayer {
     }
 
     /// Token, revocations, size, JSON, decision: the caller and the body that goes on to the server.
-    async fn check<B>(
-        &self,
-        parts: &RequestParts,
-        body: &mut B,
-        record: &mut Record,
-    ) -> Result<(Principal, Body), Refusal>
+    async fn check<B>(&self, parts: &RequestParts, body: &mut B, record: &mut Record) -> Result<Admitted<'_>, Refusal>
     where
         B: http_body::Body<Error: Into<BoxError>> + Unpin,
     {
@@ -139,12 +138,14 @@ impl GuardLayer {
         if self.sessions == SessionPolicy::Bound && !answer::is_modern(&parts.headers) {
             guard.sessions.check(&parts.headers, &principal)?;
         }
-        if parts.method != Method::POST {
-            return Ok((principal, Body::empty()));
-        }
-        let body = whole(body).await?;
-        // It may have taken its time, and whoever was let in to send it may be shut out by now.
+        let body = if parts.method == Method::POST { Some(whole(body).await?) } else { None };
+        // Nobody closes it, so that there is a place for everybody in the end.
+        let place = guard.places.acquire().await.ok();
+        // Both may have taken their time, and whoever was let in to send a body may be shut out by now.
         still_accepted(guard, &principal)?;
+        let Some(body) = body else {
+            return Ok(Admitted { principal, body: Body::empty(), place });
+        };
         let message = Message::read(&body).map_err(Refusal::NotAMessage)?;
         let agreement = if answer::is_modern(&parts.headers) { message.agrees_with(&parts.headers) } else { Ok(()) };
         match authorize(guard, &principal, message, record) {
@@ -152,7 +153,7 @@ impl GuardLayer {
             Err(denied @ Refusal::InsufficientScope(_)) => return Err(denied),
             decided => agreement.and(decided)?,
         }
-        Ok((principal, Body::from(body)))
+        Ok(Admitted { principal, body: Body::from(body), place })
     }
 
     /// Asks the server, and sees to what its answer shows and how long it may stay open.
@@ -217,6 +218,14 @@ impl GuardLayer {
         }
         answer
     }
+}
+
+/// A request that may go on to the server.
+struct Admitted<'a> {
+    principal: Principal,
+    body: Body,
+    /// Held until the server's answer begins.
+    place: Option<SemaphorePermit<'a>>,
 }
 
 /// Checks what can change while a token is in use: whether it has ended or was taken back.

@@ -15,6 +15,7 @@ mod logs;
 mod metadata;
 mod methods;
 mod origins;
+mod places;
 mod records;
 mod revocations;
 mod scene;
