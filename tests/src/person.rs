@@ -47,15 +47,21 @@ impl Person {
         }
     }
 
+    /// Follows a client's link to its end: signs in and decides, each where it is asked. Gives the answer
+    /// that leads back to the client.
+    #[must_use]
+    pub fn decide(&self, browser: &Browser, url: &str, decision: &str) -> Answer {
+        let page = self.follow(browser, url);
+        if page.status == 303 {
+            return page;
+        }
+        browser.submit(&Form::to(&page, "/consent").with("decision", decision))
+    }
+
     /// Lets an editor do all that it asks for, and gives the code that it gets.
     #[must_use]
     pub fn allow(&self, browser: &Browser, editor: &Editor<'_>, changes: &[Change<'_>]) -> String {
-        let page = self.follow(browser, &editor.url(changes));
-        let answer = if page.status == 303 {
-            page
-        } else {
-            browser.submit(&Form::to(&page, "/consent").with("decision", "allow"))
-        };
+        let answer = self.decide(browser, &editor.url(changes), "allow");
         let code = carried(&answer, "code");
         assert!(!code.is_empty(), "no code: {answer:#?}");
         code
