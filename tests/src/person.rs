@@ -47,6 +47,20 @@ impl Person {
         }
     }
 
+    /// Lets an editor do all that it asks for, and gives the code that it gets.
+    #[must_use]
+    pub fn allow(&self, browser: &Browser, editor: &Editor<'_>, changes: &[Change<'_>]) -> String {
+        let page = self.follow(browser, &editor.url(changes));
+        let answer = if page.status == 303 {
+            page
+        } else {
+            browser.submit(&Form::to(&page, "/consent").with("decision", "allow"))
+        };
+        let code = carried(&answer, "code");
+        assert!(!code.is_empty(), "no code: {answer:#?}");
+        code
+    }
+
     /// Follows a client's link to its end: signs in and decides, each where it is asked. Gives the answer
     /// that leads back to the client.
     #[must_use]
@@ -56,14 +70,5 @@ impl Person {
             return page;
         }
         browser.submit(&Form::to(&page, "/consent").with("decision", decision))
-    }
-
-    /// Lets an editor do all that it asks for, and gives the code that it gets.
-    #[must_use]
-    pub fn allow(&self, browser: &Browser, editor: &Editor<'_>, changes: &[Change<'_>]) -> String {
-        let answer = self.decide(browser, &editor.url(changes), "allow");
-        let code = carried(&answer, "code");
-        assert!(!code.is_empty(), "no code: {answer:#?}");
-        code
     }
 }
