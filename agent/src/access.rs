@@ -2,6 +2,8 @@
 //! order (MCP 2026-07-28, authorization), whether a client acts for itself or for the person who is
 //! logged in, and that a secret goes to its own issuer alone; tokens are [`crate::entrance`]'s.
 
+use std::borrow::Cow;
+
 use bailiwick_core::Clock;
 use bailiwick_process::Secret;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
@@ -202,10 +204,11 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// The command that logs in here, so that it may be copied.
+    /// The command that logs in here, so that it may be copied. A server names scopes as it likes, so
+    /// each word is quoted for the shell.
     pub fn login_command(&self, scope: Option<&Scopes>) -> String {
-        let scope = scope.map(|scope| format!(" --scope \"{scope}\"")).unwrap_or_default();
-        format!("mcp-agent login --server {}{}{scope}", self.server, self.whom)
+        let scope = scope.map(|scope| format!(" --scope {}", shell_word(&scope.to_string()))).unwrap_or_default();
+        format!("mcp-agent login --server {}{}{scope}", shell_word(self.server.as_str()), self.whom)
     }
 
     /// The issuer that a client of this server is of. A secret goes to the one that was said alone; who
@@ -245,8 +248,32 @@ impl<'a> Access<'a> {
     }
 }
 
+/// The text as one word of a shell's command line.
+pub fn shell_word(text: &str) -> String {
+    // What cannot be a word holds NUL, which nothing here does.
+    shlex::try_quote(text).map(Cow::into_owned).unwrap_or_default()
+}
+
 /// What the Bearer challenge of an answer says; nothing at all where there is none.
 fn bearer(headers: &HeaderMap) -> Bearer {
     let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     Bearer::of(values).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_names_cannot_become_a_command() {
+        for (scope, word) in [
+            ("hr:read", "hr:read"),
+            ("hr:a hr:b", "'hr:a hr:b'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("`reboot`;x", "'`reboot`;x'"),
+            ("a'b", "\"a'b\""),
+        ] {
+            assert_eq!(shell_word(&scope.parse::<Scopes>().unwrap().to_string()), word);
+        }
+    }
 }

@@ -15,7 +15,7 @@ use bailiwick_core::Clock;
 use bailiwick_process::settings::Secrets;
 use clap::{Parser, Subcommand};
 
-use crate::access::Access;
+use crate::access::{Access, shell_word};
 use crate::address::ServerUrl;
 use crate::cache::Cache;
 use crate::credentials::{self, Given, Resolved};
@@ -177,8 +177,8 @@ impl<'a> Caller<'a> {
 fn whom(settings: &Settings, resolved: &Resolved) -> String {
     match (&resolved.profile, &settings.credentials, &settings.client_id) {
         (Some(profile), _, _) => format!(" --profile {profile}"),
-        (None, Some(file), _) => format!(" --credentials {}", file.display()),
-        (None, None, Some(client_id)) => format!(" --client-id {client_id}"),
+        (None, Some(file), _) => format!(" --credentials {}", shell_word(&file.display().to_string())),
+        (None, None, Some(client_id)) => format!(" --client-id {}", shell_word(client_id)),
         (None, None, None) => String::new(),
     }
 }

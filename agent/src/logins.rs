@@ -24,8 +24,8 @@ const LARGEST_FILE: usize = 64 * 1024;
 /// The most files that are looked through.
 const MOST_LOOKED_AT: usize = 256;
 
-/// How long another process may take to change a login: longer than its request to the issuer may.
-const LOCKED_WITHIN: Duration = Duration::from_secs(30);
+/// How long another process may take to change a login: as long as its requests to the issuer may.
+const LOCKED_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often it is looked whether it has.
 const LOOKED_EVERY: Duration = Duration::from_millis(20);

@@ -159,7 +159,7 @@ fn what_was_not_allowed_names_the_login_that_would_allow_it() {
     let denied = home.agent.run(&["call", "create_leave_request", "--client-id", &home.editor.client_id]);
     says(&denied, 4, "needed: the scope hr:create_leave_request\n");
     let command = format!(
-        "log in again with it: mcp-agent login --server {} --client-id {} --scope \"hr:create_leave_request hr:read\"",
+        "log in again with it: mcp-agent login --server {} --client-id {} --scope 'hr:create_leave_request hr:read'",
         world.hr.resource, home.editor.client_id
     );
     says(&denied, 4, &command);
@@ -423,6 +423,17 @@ fn scripted(issuers: Value, metadata: Value) -> ScriptedServer {
         }
         _ => Reply::status("401 Unauthorized").with("WWW-Authenticate", "Bearer"),
     })
+}
+
+#[test]
+fn a_server_that_asks_for_no_token_has_nothing_to_log_in_to() {
+    let server = ScriptedServer::start(|_, asked| match asked.what.as_str() {
+        "POST /mcp" => Reply::status("400 Bad Request"),
+        _ => Reply::status("404 Not Found"),
+    });
+    let url = format!("{}/mcp", server.origin);
+    let ended = Agent::new().run(&["login", "--client-id", "x", "--server", &url, "--no-browser"]);
+    says(&ended, 2, "asks for no token");
 }
 
 #[test]

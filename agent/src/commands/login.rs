@@ -12,13 +12,14 @@ use super::{Caller, Context, shown};
 use crate::access::{Access, Intent};
 use crate::cache;
 use crate::credentials::{Client, ClientCredentials, Identity};
-use crate::discovery;
+use crate::discovery::{self, DiscoveryError, ProtectedResource};
 use crate::failure::Failure;
 use crate::login::loopback::Loopback;
 use crate::login::{Attempt, LoginError, browser, request};
 use crate::logins::{Login, Logins, LoginsError};
 use crate::output::Output;
-use crate::token;
+use crate::scopes::Scopes;
+use crate::token::{self, AccessToken};
 use crate::token_request::{self, Granted};
 
 /// The longest that a login may be waited for, in seconds: an hour.
@@ -29,7 +30,7 @@ const LONGEST_WAIT: u64 = 3600;
 pub struct LogIn {
     /// Let the client do this alone [default: all that you may let it do]
     #[arg(long)]
-    scope: Option<crate::scopes::Scopes>,
+    scope: Option<Scopes>,
     /// Print the address and open no browser
     #[arg(long)]
     no_browser: bool,
@@ -57,8 +58,7 @@ pub async fn run(context: Context<'_>, command: &LogIn) -> Result<ExitCode, Fail
     let credentials = credentials(&caller)?;
     let access = caller.access(server, command.scope.as_ref());
     let logins = access.logins.ok_or(LoginsError::NoHome)?;
-    let challenge = access.challenge(Intent::See).await?.unwrap_or_default();
-    let resource = discovery::protected_resource(access.http, server, &challenge).await?;
+    let resource = described(&access).await?;
     let issuer = access.issuer_of(credentials, &resource)?;
     let authorization_server = discovery::authorization_server(access.http, &issuer).await?;
     let client = Client { issuer: &issuer, client_id: &credentials.client_id, secret: credentials.secret.as_ref() };
@@ -89,13 +89,25 @@ pub async fn run(context: Context<'_>, command: &LogIn) -> Result<ExitCode, Fail
     let ended = attempt.run(command.callback_port, command.wait, announce, keep).await;
     let (login, token, before) = ended.map_err(|error| Failure::of_login(command.scope.as_ref(), error))?;
     if let Some(before) = before.and_then(|before| before.refresh_token) {
-        // The person may have allowed more or less this time; what was allowed before is not needed.
+        // What was allowed before is not needed any more.
         if let Err(error) = token_request::revoke(access.http, &authorization_server, client, &before).await {
             caller.output.warn(&format!("the login before this one could not be ended: {error}"));
         }
     }
     tell(caller.output, &login, &token)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the server says of itself, also where it asks for no token until something is called.
+async fn described(access: &Access<'_>) -> Result<ProtectedResource, Failure> {
+    let challenge = access.challenge(Intent::See).await?;
+    let asks = challenge.is_some();
+    match discovery::protected_resource(access.http, access.server, &challenge.unwrap_or_default()).await {
+        Err(DiscoveryError::NoResourceMetadata { .. }) if !asks => {
+            Err(Failure::Usage(format!("{} asks for no token: there is nothing to log in to", access.server)))
+        }
+        described => Ok(described?),
+    }
 }
 
 /// The client that the person lets act for them.
@@ -118,7 +130,7 @@ async fn replace(
     access: &Access<'_>,
     logins: &Logins,
     login: &Login,
-    token: &token::AccessToken,
+    token: &AccessToken,
 ) -> Result<Option<Login>, LoginsError> {
     let lock = logins.lock(login.key()).await?;
     // One that cannot be read cannot be ended either.
@@ -156,7 +168,7 @@ fn announce(output: Output, url: &Url, loopback: &Loopback, opens_browser: bool)
     }
 }
 
-fn tell(output: Output, login: &Login, token: &token::AccessToken) -> Result<(), Failure> {
+fn tell(output: Output, login: &Login, token: &AccessToken) -> Result<(), Failure> {
     let claims = token::claims(&token.value).unwrap_or_default();
     let scope = token.scope.as_ref().map(ToString::to_string).or(claims.scope);
     let is_renewed = login.refresh_token.is_some();
