@@ -165,7 +165,7 @@ impl<'a> Access<'a> {
             (None, Some(ClientCredentials { client_id, .. })) => Err(Failure::NotAuthenticated(format!(
                 "you are not logged in at {server} as client {client_id}: run {}; a client that has a secret acts for \
                  itself, with MCP_AGENT_CLIENT_SECRET",
-                self.login_command(None)
+                self.login_command(client_id, None)
             ))),
             (None, None) => Err(Failure::NotAuthenticated(format!(
                 "{server} asks for a token, and there are no credentials: log in with mcp-agent login --server {server} \
@@ -204,11 +204,16 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// The command that logs in here, so that it may be copied. A server names scopes as it likes, so
-    /// each word is quoted for the shell.
-    pub fn login_command(&self, scope: Option<&Scopes>) -> String {
+    /// The command that logs in here as this client, so that it may be copied. A server names scopes as
+    /// it likes, so each word is quoted for the shell.
+    pub fn login_command(&self, client_id: &str, scope: Option<&Scopes>) -> String {
+        let server = shell_word(self.server.as_str());
+        let whom = match self.whom {
+            "" => format!(" --client-id {}", shell_word(client_id)),
+            whom => whom.to_owned(),
+        };
         let scope = scope.map(|scope| format!(" --scope {}", shell_word(&scope.to_string()))).unwrap_or_default();
-        format!("mcp-agent login --server {}{}{scope}", shell_word(self.server.as_str()), self.whom)
+        format!("mcp-agent login --server {server}{whom}{scope}")
     }
 
     /// The issuer that a client of this server is of. A secret goes to the one that was said alone; who

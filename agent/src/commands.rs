@@ -175,10 +175,12 @@ impl<'a> Caller<'a> {
 
 /// The flags that say again who calls. A secret is none of them.
 fn whom(settings: &Settings, resolved: &Resolved) -> String {
-    match (&resolved.profile, &settings.credentials, &settings.client_id) {
+    let issuer = settings.issuer.as_ref().map(|issuer| format!(" --issuer {}", shell_word(issuer.as_str())));
+    let whom = match (&resolved.profile, &settings.credentials, &settings.client_id) {
         (Some(profile), _, _) => format!(" --profile {profile}"),
         (None, Some(file), _) => format!(" --credentials {}", shell_word(&file.display().to_string())),
         (None, None, Some(client_id)) => format!(" --client-id {}", shell_word(client_id)),
-        (None, None, None) => String::new(),
-    }
+        (None, None, None) => return String::new(),
+    };
+    whom + &issuer.unwrap_or_default()
 }

@@ -56,7 +56,7 @@ impl Entrance<'_> {
     /// they had.
     pub fn login_command(&self, held: Option<&Scopes>, needed: &Scopes) -> Option<String> {
         let wanted = held.map_or_else(|| needed.clone(), |held| held.union(needed));
-        self.login.as_ref().map(|_| self.access.login_command(Some(&wanted)))
+        self.login.as_ref().map(|login| self.access.login_command(&login.client_id, Some(&wanted)))
     }
 
     /// The way in of the same client at another resource of its issuer. A login is for one resource.

@@ -25,15 +25,16 @@ pub async fn renew(
         return Ok(token);
     }
     let current = logins.find(login.key())?.filter(|current| current.id == login.id);
-    let mut current = current.ok_or_else(|| over(access, "somebody has logged out or in again meanwhile"))?;
+    let over = |why: &str| over(access, client.client_id, why);
+    let mut current = current.ok_or_else(|| over("somebody has logged out or in again meanwhile"))?;
     let Some(refresh_token) = &current.refresh_token else {
-        return Err(over(access, "its token has expired, and the service gave none to renew it with"));
+        return Err(over("its token has expired, and the service gave none to renew it with"));
     };
     let server = discovery::authorization_server(access.http, client.issuer).await?;
     let grant = Grant::Refresh { token: refresh_token, resource: key.resource, scope: key.scope };
     let granted = token_request::request(access.http, &server, client, grant, access.clock).await;
     let Granted { token, refresh_token } = granted.map_err(|error| match error {
-        TokenError::Ended { .. } => over(access, &error.to_string()),
+        TokenError::Ended { .. } => over(&error.to_string()),
         error => Failure::of_token(key.scope, &error),
     })?;
     if refresh_token.is_some() {
@@ -47,10 +48,10 @@ pub async fn renew(
 }
 
 /// The login stays where it is: without it a client that has a secret would go on as itself.
-fn over(access: &Access<'_>, why: &str) -> Failure {
+fn over(access: &Access<'_>, client_id: &str, why: &str) -> Failure {
     Failure::NotAuthenticated(format!(
         "your login at {} is over ({why}): log in again with {}, or forget it with mcp-agent logout",
         access.server,
-        access.login_command(None)
+        access.login_command(client_id, None)
     ))
 }
