@@ -57,8 +57,8 @@ pub enum LoginError {
     Logins(#[from] LoginsError),
 }
 
-/// What a login is for.
-pub struct Attempt<'a> {
+/// One login by the authorization code flow: who asks whom, where and for what.
+pub struct CodeFlow<'a> {
     /// The HTTP clients.
     pub http: &'a Http,
     /// Who lets in.
@@ -75,7 +75,7 @@ pub struct Attempt<'a> {
     pub clock: &'a dyn Clock,
 }
 
-impl Attempt<'_> {
+impl CodeFlow<'_> {
     /// Sends the person to the issuer, by an address that `announce` is told, waits for at most `within`
     /// until the browser comes back, and has kept what the issuer gives.
     pub async fn run<T>(

@@ -88,7 +88,7 @@ fn a_person_logs_in_and_then_lists_and_calls_as_themselves() {
         ("server", json!(world.hr.resource)),
         ("roles", json!(["Officer"])),
         ("scope", json!("hr:*")),
-        ("is_renewed", json!(true)),
+        ("offline_access", json!(true)),
     ] {
         assert_eq!(told[member], expected, "{member}: {told}");
     }

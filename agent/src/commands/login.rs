@@ -15,7 +15,7 @@ use crate::credentials::{Client, ClientCredentials, Identity};
 use crate::discovery::{self, DiscoveryError, ProtectedResource};
 use crate::failure::Failure;
 use crate::login::loopback::Loopback;
-use crate::login::{Attempt, LoginError, browser, request};
+use crate::login::{CodeFlow, LoginError, browser, request};
 use crate::logins::{Login, Logins, LoginsError};
 use crate::output::Output;
 use crate::scopes::Scopes;
@@ -62,7 +62,7 @@ pub async fn run(context: Context<'_>, command: &LogIn) -> Result<ExitCode, Fail
     let issuer = access.issuer_of(credentials, &resource)?;
     let authorization_server = discovery::authorization_server(access.http, &issuer).await?;
     let client = Client { issuer: &issuer, client_id: &credentials.client_id, secret: credentials.secret.as_ref() };
-    let attempt = Attempt {
+    let flow = CodeFlow {
         http: access.http,
         server: &authorization_server,
         client,
@@ -71,7 +71,7 @@ pub async fn run(context: Context<'_>, command: &LogIn) -> Result<ExitCode, Fail
         entropy,
         clock: access.clock,
     };
-    let announce = |url: &Url, loopback: &Loopback| announce(caller.output, url, loopback, opens_browser);
+    let announce = |url: &Url, loopback: &Loopback| announce(caller.output, url, loopback, command.wait, opens_browser);
     let keep = async |granted: Granted| {
         let login = Login {
             issuer: issuer.clone(),
@@ -86,7 +86,7 @@ pub async fn run(context: Context<'_>, command: &LogIn) -> Result<ExitCode, Fail
         let before = replace(&access, logins, &login, &granted.token).await?;
         Ok::<_, LoginError>((login, granted.token, before))
     };
-    let ended = attempt.run(command.callback_port, command.wait, announce, keep).await;
+    let ended = flow.run(command.callback_port, command.wait, announce, keep).await;
     let (login, token, before) = ended.map_err(|error| Failure::of_login(command.scope.as_ref(), error))?;
     if let Some(before) = before.and_then(|before| before.refresh_token) {
         // What was allowed before is not needed any more.
@@ -149,17 +149,17 @@ async fn replace(
 
 /// Says where to sign in, and opens it where there is a browser. It is said in any case: whether a
 /// browser has appeared only the person sees.
-fn announce(output: Output, url: &Url, loopback: &Loopback, opens_browser: bool) {
-    let how = if opens_browser {
-        "your browser opens; if it does not, open this address on this machine:".to_owned()
+fn announce(output: Output, url: &Url, loopback: &Loopback, within: Duration, opens_browser: bool) {
+    let (before, after) = if opens_browser {
+        ("your browser opens; if it does not, open this address yourself:", String::new())
     } else {
         let port = loopback.port;
-        format!(
-            "open this address in a browser on this machine; from another one, first let it reach this one: ssh -L \
-             {port}:127.0.0.1:{port} and the name of this machine"
-        )
+        let tunnel = format!("; one on another machine reaches this one after: ssh -L {port}:127.0.0.1:{port} HOST");
+        ("open this address in a browser of this machine:", tunnel)
     };
-    output.note(&format!("{how}\n\n{url}\n"), &json!({"authorization_url": url.as_str()}));
+    let seconds = within.as_secs();
+    let text = format!("{before}\n\n{url}\n\nwaiting {seconds} s for the browser to come back{after}");
+    output.note(&text, &json!({"authorization_url": url.as_str()}));
     if opens_browser {
         // Where the terminal's own browser is all there is, it stays until it is left; meanwhile the
         // answer is waited for all the same.
@@ -171,7 +171,7 @@ fn announce(output: Output, url: &Url, loopback: &Loopback, opens_browser: bool)
 fn tell(output: Output, login: &Login, token: &AccessToken) -> Result<(), Failure> {
     let claims = token::claims(&token.value).unwrap_or_default();
     let scope = token.scope.as_ref().map(ToString::to_string).or(claims.scope);
-    let is_renewed = login.refresh_token.is_some();
+    let offline_access = login.refresh_token.is_some();
     shown::print(
         &[
             ("server", login.server.as_str().into()),
@@ -181,11 +181,11 @@ fn tell(output: Output, login: &Login, token: &AccessToken) -> Result<(), Failur
             ("roles", json!(claims.roles)),
             ("scope", json!(scope)),
             ("logged_in_at", shown::moment(login.logged_in_at).into()),
-            ("is_renewed", is_renewed.into()),
+            ("offline_access", offline_access.into()),
         ],
         output,
     )?;
-    if !is_renewed {
+    if !offline_access {
         output.warn("the service gave no refresh token: the login is over when its token is");
     }
     Ok(())
