@@ -5,14 +5,20 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::binary::{self, Ended};
 use crate::browser::Browser;
 use crate::person::Person;
-use crate::service::eventually;
 use crate::world::World;
+
+/// How long a program may take until it sends the person to the browser: interpreters start slowly.
+const SENT_WITHIN: Duration = Duration::from_mins(1);
+/// How often it is looked whether it has.
+const LOOKED_EVERY: Duration = Duration::from_millis(20);
 
 /// A reader's desk: a folder for the programs, and a browser that is opened by command.
 #[derive(Debug)]
@@ -77,10 +83,18 @@ impl<'a> Desk<'a> {
         let sent = self.folder.path().join("sent");
         let _ = fs::remove_file(&sent);
         let told = fs::File::create(self.folder.path().join("told")).unwrap();
-        let process = command.stdout(Stdio::piped()).stderr(told).spawn().unwrap();
-        eventually("the person is sent to the browser", || self.address().is_some());
+        let mut process = command.stdout(Stdio::piped()).stderr(told).spawn().unwrap();
+        let deadline = Instant::now() + SENT_WITHIN;
+        let address = loop {
+            if let Some(address) = self.address() {
+                break address;
+            }
+            let is_over = process.try_wait().unwrap().is_some() || Instant::now() > deadline;
+            assert!(!is_over, "the person is not sent to the browser: {}", self.read("told"));
+            thread::sleep(LOOKED_EVERY);
+        };
         let browser = Browser::new();
-        let answer = person.decide(&browser, &self.address().unwrap(), "allow");
+        let answer = person.decide(&browser, &address, "allow");
         let _ = Browser::new().get(answer.header("location")).expect(200);
         let mut ended = Ended::of(process.wait_with_output().unwrap());
         ended.stderr = self.read("told");
