@@ -6,6 +6,7 @@ mod binaries;
 mod cast;
 mod folder;
 mod matrix;
+mod people;
 mod questions;
 mod screen;
 mod services;
@@ -67,6 +68,8 @@ enum DemoError {
     Question(#[from] QuestionError),
     #[error("a new client has no secret")]
     NoSecret,
+    #[error("the system gives no random bytes for a password")]
+    NoRandomness,
     #[error("mcp-agent should have ended with {expected}: {said}")]
     OtherEnd { said: String, expected: i32 },
     #[error(transparent)]
@@ -136,7 +139,8 @@ async fn show(demo: &Demo, services: &mut Services) -> Result<(), DemoError> {
     let servers = setup::servers(demo, &admin).await?;
     screen.heading("The agents: each has a role, which becomes the scope of its tokens");
     let agents = setup::agents(screen, &admin).await?;
-    setup::env(&demo.cast, &demo.folder, &administrator, &agents)?;
+    let password = people::register(demo, &admin).await?;
+    setup::env(&demo.cast, &demo.folder, &administrator, &agents, &password)?;
     let asking = setup::tokens(demo, &agents).await?;
     show_matrix(screen, &questions::ask_all(&demo.http, &servers, &asking).await?);
     let reader = agents.iter().find(|agent| agent.id == READER.id).ok_or(DemoError::NoSecret)?;
@@ -161,4 +165,5 @@ fn stays_up(demo: &Demo) {
     demo.screen.row("credentials", ".demo/env");
     demo.screen.row("logs", ".demo/logs/");
     demo.screen.row("API", &format!("{}/openapi.json", demo.cast.issuer));
+    people::show_how_to_go_on(demo);
 }

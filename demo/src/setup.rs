@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::binaries;
-use crate::cast::{AGENTS, Cast};
+use crate::cast::{AGENTS, Cast, EDITOR, PERSON};
 use crate::folder::Folder;
 use crate::questions::{Asking, Questioned};
 use crate::screen::Screen;
@@ -114,7 +114,13 @@ fn given(answer: wire::Answer) -> Result<Option<Secret>, WireError> {
 }
 
 /// Writes `.demo/env`.
-pub fn env(cast: &Cast, folder: &Folder, administrator: &Credentials, agents: &[Credentials]) -> Result<(), DemoError> {
+pub fn env(
+    cast: &Cast,
+    folder: &Folder,
+    administrator: &Credentials,
+    agents: &[Credentials],
+    password: &Secret,
+) -> Result<(), DemoError> {
     let mut names = vec![("AUTH_ISSUER".to_owned(), cast.issuer.as_str()), ("ADMIN_RESOURCE".to_owned(), &cast.admin)];
     for server in &cast.servers {
         names.push((format!("{}_URL", server.name.to_uppercase()), &server.resource));
@@ -123,6 +129,9 @@ pub fn env(cast: &Cast, folder: &Folder, administrator: &Credentials, agents: &[
     for (name, client) in std::iter::once(("ADMIN", administrator)).chain(published) {
         names.push((format!("{name}_CLIENT_ID"), &client.id));
         names.push((format!("{name}_CLIENT_SECRET"), client.secret.expose()));
+    }
+    for (name, value) in [("PUBLIC_CLIENT_ID", EDITOR), ("DEMO_USER", PERSON.0), ("DEMO_PASSWORD", password.expose())] {
+        names.push((name.to_owned(), value));
     }
     Ok(folder.write_env(&names)?)
 }

@@ -180,4 +180,11 @@ impl AuthService {
     pub fn jwks(&self) -> Value {
         self.get("/.well-known/jwks.json").expect(200).json()
     }
+
+    /// The settings by which a command finds this service's data.
+    #[must_use]
+    pub fn environment(&self) -> [(&'static str, String); 2] {
+        let database = self.folder.join("auth.db");
+        [("AUTH_ISSUER", self.issuer.clone()), ("AUTH_DATABASE_URL", format!("sqlite://{}", database.display()))]
+    }
 }

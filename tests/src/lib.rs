@@ -18,6 +18,7 @@ pub mod binary;
 pub mod browser;
 pub mod chromium;
 pub mod conformance;
+pub mod connected;
 pub mod crm;
 pub mod dialogue;
 pub mod disk;

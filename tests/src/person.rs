@@ -70,4 +70,15 @@ impl Person {
         assert!(!code.is_empty(), "no code: {answer:#?}");
         code
     }
+
+    /// Follows a client's link to its end: signs in and decides, each where it is asked. Gives the answer
+    /// that leads back to the client.
+    #[must_use]
+    pub fn decide(&self, browser: &Browser, url: &str, decision: &str) -> Answer {
+        let page = self.follow(browser, url);
+        if page.status == 303 {
+            return page;
+        }
+        browser.submit(&Form::to(&page, "/consent").with("decision", decision))
+    }
 }
