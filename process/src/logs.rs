@@ -5,6 +5,7 @@ use std::fmt::{Display, Formatter, Result as Formatted};
 use std::io;
 use std::str::FromStr;
 
+use tracing::Metadata;
 use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -52,9 +53,13 @@ impl Display for Filter {
 pub fn as_json_lines(filter: &Filter) -> Result<(), TryInitError> {
     tracing_subscriber::registry()
         .with(filter.to_env_filter())
-        .with(filter_fn(|metadata| metadata.is_event()))
+        .with(filter_fn(is_event))
         .with(fmt::layer().event_format(JsonLine).with_writer(io::stdout))
         .try_init()
+}
+
+fn is_event(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 /// From now on every record is a line for people on standard error, so that a command's result has
