@@ -51,8 +51,17 @@ impl Person {
     /// browser back to it.
     #[must_use]
     pub fn agree(&self, browser: &Browser, url: &str) -> Answer {
+        self.decide(browser, url, "allow")
+    }
+
+    /// The same, with the decision where one is asked for: `allow` or `deny`.
+    #[must_use]
+    pub fn decide(&self, browser: &Browser, url: &str, decision: &str) -> Answer {
         let page = self.follow(browser, url);
-        if page.status == 303 { page } else { browser.submit(&Form::to(&page, "/consent").with("decision", "allow")) }
+        if page.status == 303 {
+            return page;
+        }
+        browser.submit(&Form::to(&page, "/consent").with("decision", decision))
     }
 
     /// The same, and comes back to where the client listens on this machine.
@@ -69,16 +78,5 @@ impl Person {
         let code = carried(&answer, "code");
         assert!(!code.is_empty(), "no code: {answer:#?}");
         code
-    }
-
-    /// Follows a client's link to its end: signs in and decides, each where it is asked. Gives the answer
-    /// that leads back to the client.
-    #[must_use]
-    pub fn decide(&self, browser: &Browser, url: &str, decision: &str) -> Answer {
-        let page = self.follow(browser, url);
-        if page.status == 303 {
-            return page;
-        }
-        browser.submit(&Form::to(&page, "/consent").with("decision", decision))
     }
 }
