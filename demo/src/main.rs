@@ -134,14 +134,14 @@ async fn show(demo: &Demo, services: &mut Services) -> Result<(), DemoError> {
     screen.say(&format!(
         "{agents} agents try every tool; one is refused, gets what it lacks, and loses it. Then a token is stolen."
     ));
-    let founders = setup::founders(demo)?;
-    setup::start(demo, &founders, services).await?;
-    let admin = setup::admin_api(demo, &founders.administrator).await?;
+    let first = setup::first_clients(demo)?;
+    setup::start(demo, &first, services).await?;
+    let admin = setup::admin_api(demo, &first.administrator).await?;
     screen.heading("The servers, registered through the admin API");
     let servers = setup::servers(demo, &admin).await?;
     screen.heading("The agents: each has a role, which becomes the scope of its tokens");
     let agents = setup::agents(screen, &admin).await?;
-    setup::env(&demo.cast, &demo.folder, &founders.administrator, &agents)?;
+    setup::env(&demo.cast, &demo.folder, &first.administrator, &agents)?;
     let asking = setup::tokens(demo, &agents).await?;
     show_matrix(screen, &questions::ask_all(&demo.http, &servers, &asking).await?);
     let reader = agents.iter().find(|agent| agent.id == READER.id).ok_or(DemoError::NoSecret)?;

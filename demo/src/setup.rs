@@ -17,7 +17,7 @@ use crate::wire::{self, AdminApi, Credentials, WireError};
 use crate::{Demo, DemoError};
 
 /// What is made on the host, before any service runs.
-pub struct Founders {
+pub struct FirstClients {
     /// The first administrator.
     pub administrator: Credentials,
     /// The clients by which the servers hear of revocations, in the order of the servers.
@@ -25,12 +25,12 @@ pub struct Founders {
 }
 
 /// Makes the first administrator and a client for each server.
-pub fn founders(demo: &Demo) -> Result<Founders, DemoError> {
+pub fn first_clients(demo: &Demo) -> Result<FirstClients, DemoError> {
     demo.screen.heading("Made on the host: the first administrator, and a client for each server");
     demo.screen.say("A server hears with a client of its own what was taken back.");
     let administrator = make_client(demo, "admin", "admin")?;
     let guards = demo.cast.servers.iter().map(|server| make_client(demo, &format!("{}-guard", server.name), "guard"));
-    Ok(Founders { administrator, guards: guards.collect::<Result<_, _>>()? })
+    Ok(FirstClients { administrator, guards: guards.collect::<Result<_, _>>()? })
 }
 
 fn make_client(demo: &Demo, id: &str, role: &str) -> Result<Credentials, DemoError> {
@@ -48,11 +48,11 @@ pub fn on_host(Demo { cast, folder, binaries, .. }: &Demo, words: &[&str]) -> Co
 }
 
 /// Starts the four services at once and waits until all are ready.
-pub async fn start(demo: &Demo, founders: &Founders, services: &mut Services) -> Result<(), DemoError> {
+pub async fn start(demo: &Demo, first: &FirstClients, services: &mut Services) -> Result<(), DemoError> {
     let Demo { screen, cast, folder, binaries, http } = demo;
     let command = on_host(demo, &["serve", "--listen", &format!("127.0.0.1:{}", cast.port)]);
     services.start("auth-service", &cast.issuer, folder.log("auth-service"), command)?;
-    for (server, guard) in cast.servers.iter().zip(&founders.guards) {
+    for (server, guard) in cast.servers.iter().zip(&first.guards) {
         let mut command = binaries.command(server.binary);
         command.args(["--sample-data", "--listen", &format!("127.0.0.1:{}", server.port)]);
         command.args(["--resource", &server.resource, "--issuer", &cast.issuer]);
