@@ -26,6 +26,7 @@ use crate::matrix::Verdict;
 use crate::questions::{Found, QuestionError};
 use crate::screen::{RED, Screen};
 use crate::services::{ServiceError, Services};
+use crate::setup::FirstClients;
 use crate::story::Story;
 use crate::wire::WireError;
 
@@ -134,14 +135,14 @@ async fn show(demo: &Demo, services: &mut Services) -> Result<(), DemoError> {
     screen.say(&format!(
         "{agents} agents try every tool; one is refused, gets what it lacks, and loses it. Then a token is stolen."
     ));
-    let first = setup::first_clients(demo)?;
-    setup::start(demo, &first, services).await?;
-    let admin = setup::admin_api(demo, &first.administrator).await?;
+    let FirstClients { administrator, guards } = setup::first_clients(demo)?;
+    setup::start(demo, &guards, services).await?;
+    let admin = setup::admin_api(demo, &administrator).await?;
     screen.heading("The servers, registered through the admin API");
     let servers = setup::servers(demo, &admin).await?;
     screen.heading("The agents: each has a role, which becomes the scope of its tokens");
     let agents = setup::agents(screen, &admin).await?;
-    setup::env(&demo.cast, &demo.folder, &first.administrator, &agents)?;
+    setup::env(&demo.cast, &demo.folder, &administrator, &agents)?;
     let asking = setup::tokens(demo, &agents).await?;
     show_matrix(screen, &questions::ask_all(&demo.http, &servers, &asking).await?);
     let reader = agents.iter().find(|agent| agent.id == READER.id).ok_or(DemoError::NoSecret)?;

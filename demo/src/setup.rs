@@ -47,12 +47,12 @@ pub fn on_host(Demo { cast, folder, binaries, .. }: &Demo, words: &[&str]) -> Co
     command
 }
 
-/// Starts the four services at once and waits until all are ready.
-pub async fn start(demo: &Demo, first: &FirstClients, services: &mut Services) -> Result<(), DemoError> {
+/// Starts the four services at once, each server with the client by which it hears, and waits until all are ready.
+pub async fn start(demo: &Demo, guards: &[Credentials], services: &mut Services) -> Result<(), DemoError> {
     let Demo { screen, cast, folder, binaries, http } = demo;
     let command = on_host(demo, &["serve", "--listen", &format!("127.0.0.1:{}", cast.port)]);
     services.start("auth-service", &cast.issuer, folder.log("auth-service"), command)?;
-    for (server, guard) in cast.servers.iter().zip(&first.guards) {
+    for (server, guard) in cast.servers.iter().zip(guards) {
         let mut command = binaries.command(server.binary);
         command.args(["--sample-data", "--listen", &format!("127.0.0.1:{}", server.port)]);
         command.args(["--resource", &server.resource, "--issuer", &cast.issuer]);
