@@ -92,6 +92,21 @@ fn the_story_ends_where_it_began() {
 }
 
 #[test]
+fn a_token_that_works_is_taken_back_and_refused_within_a_second() {
+    let shown = Demo::new().once(100, &[]).well().stdout;
+    let scenes: Vec<&str> = shown.split("A token is stolen").nth(1).unwrap().split("\n\n").collect();
+    let [works, taken_back, goes_on, ..] = scenes[..] else { panic!("scenes are missing: {shown}") };
+    for scene in [works, goes_on] {
+        assert!(scene.contains("reader calls get_hr_summary") && scene.contains("HTTP 200 OK"), "{shown}");
+    }
+    assert!(taken_back.contains("$ auth-service revocation add client reader"), "{shown}");
+    let after = taken_back.split("HTTP 401 Unauthorized, ").nth(1).and_then(|rest| rest.split(" ms").next());
+    let milliseconds: u64 = after.unwrap().parse().unwrap();
+    assert!(milliseconds <= 1000, "{shown}");
+    assert!(taken_back.contains(r#"error="invalid_token""#), "{shown}");
+}
+
+#[test]
 fn a_taken_port_is_named_and_nothing_is_started() {
     let demo = Demo::new();
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, demo.base + 2)).unwrap();
