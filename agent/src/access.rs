@@ -1,23 +1,26 @@
-//! Getting in: the server's challenge, the issuer that it names, a token from the cache or from
-//! there, once more with a new token on 401, once more with more scope on 403. Owns that order
-//! (MCP 2026-07-28, authorization), and that a secret goes to its own issuer alone.
+//! Getting in: the server's challenge, who asks to be let in, the issuer that both trust. Owns that
+//! order (MCP 2026-07-28, authorization), whether a client acts for itself or for the person who is
+//! logged in, and that a secret goes to its own issuer alone; tokens are [`crate::entrance`]'s.
+
+use std::borrow::Cow;
 
 use bailiwick_core::Clock;
 use bailiwick_process::Secret;
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 
-use crate::address::ServerUrl;
-use crate::cache::{Cache, Key};
+use crate::address::{InvalidAddress, IssuerUrl, ServerUrl};
+use crate::cache::Cache;
 use crate::challenge::Bearer;
-use crate::credentials::{Client, Identity};
-use crate::discovery;
+use crate::credentials::{ClientCredentials, Identity};
+use crate::discovery::{self, ProtectedResource};
+use crate::entrance::Entrance;
 use crate::failure::Failure;
 use crate::fetch::Http;
 use crate::holders;
+use crate::logins::{Key, Login, Logins};
 use crate::scopes::Scopes;
 use crate::session::SessionError;
-use crate::token::{self, AccessToken, TokenError};
 
 /// What the person wants to do, as far as a server may know before it knows who asks.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +39,12 @@ pub struct Access<'a> {
     pub server: &'a ServerUrl,
     /// As whom.
     pub identity: &'a Identity,
+    /// The flags by which the person says so.
+    pub whom: &'a str,
     /// Where tokens are kept, if anywhere.
     pub cache: Option<&'a Cache>,
+    /// Where logins are kept, if anywhere.
+    pub logins: Option<&'a Logins>,
     /// Whether kept tokens are passed over.
     pub fresh: bool,
     /// The scope that the person asks for, whatever the server names.
@@ -46,12 +53,12 @@ pub struct Access<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// The way in for one client at one server.
-pub struct Entrance<'a> {
-    access: &'a Access<'a>,
-    client: Client<'a>,
-    resource: String,
-    scope: Option<Scopes>,
+/// For whom the client acts.
+enum For<'a> {
+    /// For the person who has logged in.
+    Person(Box<Login>),
+    /// For itself.
+    Itself(&'a ClientCredentials),
 }
 
 /// One try at what is to be done.
@@ -61,16 +68,6 @@ pub struct Attempt<'a> {
     pub token: Option<&'a Secret>,
     /// Whether there is no wider token to be had by [`SessionError::NotShown`].
     pub is_widest: bool,
-}
-
-/// A token in use.
-pub struct Held {
-    /// The token.
-    pub token: AccessToken,
-    /// Whether it was kept from an earlier run.
-    pub is_cached: bool,
-    /// The scope that it was asked for with.
-    requested: Option<Scopes>,
 }
 
 impl<'a> Access<'a> {
@@ -130,154 +127,158 @@ impl<'a> Access<'a> {
     }
 
     /// The way in that the challenge opens to this client: through an issuer that the server trusts
-    /// and the credentials are of.
+    /// and the credentials or the login are of.
     pub async fn entrance(&'a self, intent: Intent<'_>, challenge: &Bearer) -> Result<Entrance<'a>, Failure> {
-        let Identity::Client(credentials) = self.identity else {
-            return Err(Failure::NotAuthenticated(format!(
-                "{} asks for a token, and there are no credentials: name a profile (--profile), a file \
-                 (--credentials), or set MCP_AGENT_CLIENT_ID and MCP_AGENT_CLIENT_SECRET, or MCP_AGENT_TOKEN",
-                self.server
-            )));
-        };
+        let whom = self.acts_for()?;
         let server = discovery::protected_resource(self.http, self.server, challenge).await?;
-        let named = || server.issuers.join(" or ");
-        let Some(issuer) = &credentials.issuer else {
-            return Err(Failure::NotAuthenticated(format!(
-                "{} takes tokens of {}, and these credentials do not say whose they are; if they are of that issuer, \
-                 set MCP_AGENT_ISSUER (or --issuer) to it, so that the secret goes nowhere else",
-                self.server,
-                named()
-            )));
+        let (issuer, client_id, login) = match whom {
+            For::Person(login) => {
+                self.check_trusted(&login.issuer, &server)?;
+                (login.issuer.clone(), login.client_id.clone(), Some(*login))
+            }
+            For::Itself(credentials) => (self.issuer_of(credentials, &server)?, credentials.client_id.clone(), None),
         };
-        if !server.issuers.iter().any(|name| issuer.is_named_by(name)) {
-            return Err(Failure::NotAuthenticated(format!(
-                "{} takes tokens of {}, and these credentials are of {issuer}: the secret is not sent anywhere else; \
-                 use the credentials of that issuer",
-                self.server,
-                named()
-            )));
-        }
-        let client = Client { issuer, client_id: &credentials.client_id, secret: &credentials.secret };
         let scope = match intent {
-            Intent::See => None,
-            Intent::Call(_) => challenge.scope.clone().or(server.scopes),
+            // What a login may do was said when the person logged in.
+            Intent::Call(_) if login.is_none() => challenge.scope.clone().or(server.scopes),
+            _ => None,
         };
-        Ok(Entrance { access: self, client, resource: server.resource, scope: self.scope.cloned().or(scope) })
+        let secret = self.credentials().and_then(|credentials| credentials.secret.as_ref());
+        let scope = self.scope.cloned().or(scope);
+        Ok(Entrance { access: self, issuer, client_id, secret, login, resource: server.resource, scope })
+    }
+
+    fn credentials(&self) -> Option<&'a ClientCredentials> {
+        match self.identity {
+            Identity::Client(credentials) => Some(credentials),
+            Identity::Nobody | Identity::Token(_) => None,
+        }
+    }
+
+    /// A login comes first: who has logged in wants to be themselves, also through a client that could
+    /// act for itself.
+    fn acts_for(&self) -> Result<For<'a>, Failure> {
+        let server = self.server;
+        match (self.login()?, self.credentials()) {
+            (Some(login), _) => Ok(For::Person(Box::new(login))),
+            (None, Some(credentials)) if credentials.secret.is_some() => Ok(For::Itself(credentials)),
+            (None, Some(ClientCredentials { client_id, .. })) => Err(Failure::NotAuthenticated(format!(
+                "you are not logged in at {server} as client {client_id}: run {}; a client that has a secret acts for \
+                 itself, with MCP_AGENT_CLIENT_SECRET",
+                self.login_command(client_id, None)
+            ))),
+            (None, None) => Err(Failure::NotAuthenticated(format!(
+                "{server} asks for a token, and there are no credentials: log in with mcp-agent login --server {server} \
+                 --client-id CLIENT_ID, or name a profile (--profile), a file (--credentials), or set \
+                 MCP_AGENT_CLIENT_ID and MCP_AGENT_CLIENT_SECRET, or MCP_AGENT_TOKEN"
+            ))),
+        }
+    }
+
+    /// The login that is meant: of this client, or where no client is named, the only one here.
+    fn login(&self) -> Result<Option<Login>, Failure> {
+        let Some(logins) = self.logins else { return Ok(None) };
+        let mut found = match self.credentials() {
+            Some(ClientCredentials { issuer: Some(issuer), client_id, .. }) => {
+                return Ok(logins.find(Key { issuer, client_id, server: self.server })?);
+            }
+            Some(ClientCredentials { client_id, secret: None, .. }) => {
+                let mut found = logins.at(self.server);
+                found.retain(|login| &login.client_id == client_id);
+                found
+            }
+            // Whose secret it is has not been said.
+            Some(_) => return Ok(None),
+            None => logins.at(self.server),
+        };
+        match found.len() {
+            0 | 1 => Ok(found.pop()),
+            _ => {
+                let named = |login: &Login| format!("--client-id {} --issuer {}", login.client_id, login.issuer);
+                Err(Failure::Usage(format!(
+                    "you are logged in at {} more than once; say which is meant: {}",
+                    self.server,
+                    found.iter().map(named).collect::<Vec<_>>().join(", or ")
+                )))
+            }
+        }
+    }
+
+    /// The command that logs in here as this client, so that it may be copied. A server names scopes as
+    /// it likes, so each word is quoted for the shell.
+    pub fn login_command(&self, client_id: &str, scope: Option<&Scopes>) -> String {
+        let server = shell_word(self.server.as_str());
+        let whom = match self.whom {
+            "" => format!(" --client-id {}", shell_word(client_id)),
+            whom => whom.to_owned(),
+        };
+        let scope = scope.map(|scope| format!(" --scope {}", shell_word(&scope.to_string()))).unwrap_or_default();
+        format!("mcp-agent login --server {server}{whom}{scope}")
+    }
+
+    /// The issuer that a client of this server is of. A secret goes to the one that was said alone; who
+    /// has none may follow the server, where that leaves no choice.
+    pub fn issuer_of(&self, credentials: &ClientCredentials, server: &ProtectedResource) -> Result<IssuerUrl, Failure> {
+        if let Some(issuer) = &credentials.issuer {
+            self.check_trusted(issuer, server)?;
+            return Ok(issuer.clone());
+        }
+        let trusted = server.issuers.join(" or ");
+        match server.issuers.as_slice() {
+            [issuer] if credentials.secret.is_none() => issuer.parse().map_err(|error: InvalidAddress| {
+                Failure::Unreachable(format!("{} takes tokens of {issuer:?}, which is no issuer: {error}", self.server))
+            }),
+            _ if credentials.secret.is_none() => Err(Failure::Usage(format!(
+                "{} takes tokens of {trusted}; say with --issuer (MCP_AGENT_ISSUER) which of them the client is of",
+                self.server
+            ))),
+            _ => Err(Failure::NotAuthenticated(format!(
+                "{} takes tokens of {trusted}, and these credentials do not say whose they are; if they are of that \
+                 issuer, set MCP_AGENT_ISSUER (or --issuer) to it, so that the secret goes nowhere else",
+                self.server
+            ))),
+        }
+    }
+
+    fn check_trusted(&self, issuer: &IssuerUrl, server: &ProtectedResource) -> Result<(), Failure> {
+        if server.issuers.iter().any(|name| issuer.is_named_by(name)) {
+            return Ok(());
+        }
+        Err(Failure::NotAuthenticated(format!(
+            "{} takes tokens of {}, and these credentials are of {issuer}: the secret is not sent anywhere else; use \
+             the credentials of that issuer",
+            self.server,
+            server.issuers.join(" or ")
+        )))
     }
 }
 
-impl Entrance<'_> {
-    /// The issuer and the client.
-    pub fn client(&self) -> Client<'_> {
-        self.client
-    }
-
-    /// The way in of the same client at another resource of its issuer.
-    pub fn at(&self, resource: String) -> Entrance<'_> {
-        Entrance { access: self.access, client: self.client, resource, scope: None }
-    }
-
-    /// The HTTP clients.
-    pub fn http(&self) -> &Http {
-        self.access.http
-    }
-
-    /// A token with the scope that is asked for first.
-    pub async fn first_token(&self) -> Result<Held, Failure> {
-        self.token(self.scope.clone()).await
-    }
-
-    /// A token with all that the client may do here.
-    pub async fn broadest_token(&self) -> Result<Held, Failure> {
-        self.token(None).await
-    }
-
-    async fn run<T>(&self, operation: impl AsyncFn(Attempt<'_>) -> Result<T, SessionError>) -> Result<T, Failure> {
-        let mut held = self.first_token().await?;
-        let mut has_stepped_up = false;
-        loop {
-            let is_widest = has_stepped_up || self.access.scope.is_some() || held.requested.is_none();
-            let error = match operation(Attempt { token: Some(&held.token.value), is_widest }).await {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            held = match error {
-                SessionError::Unauthorized(_) if held.is_cached => self.renewed(held).await?,
-                SessionError::NotShown if !is_widest => self.broadest_token().await?,
-                SessionError::Forbidden(challenge) if challenge.is_insufficient_scope() && !has_stepped_up => {
-                    has_stepped_up = true;
-                    self.stepped_up(held, challenge).await?
-                }
-                error => return Err(Failure::of_session(self.access.server, error)),
-            };
-        }
-    }
-
-    /// Another token in the place of one that the server does not accept any more.
-    async fn renewed(&self, held: Held) -> Result<Held, Failure> {
-        self.forget(held.requested.as_ref());
-        self.request(held.requested).await
-    }
-
-    /// A token with what the old one had and what the challenge asks for.
-    async fn stepped_up(&self, held: Held, challenge: Bearer) -> Result<Held, Failure> {
-        let Some(needed) = challenge.scope.clone() else {
-            return Err(Failure::of_session(self.access.server, SessionError::Forbidden(challenge)));
-        };
-        let had = held.token.scope.as_ref().or(held.requested.as_ref());
-        let wanted = had.map_or_else(|| needed.clone(), |had| had.union(&needed));
-        if held.requested.as_ref() == Some(&wanted) {
-            self.forget(Some(&wanted));
-        }
-        self.token_for(Some(wanted), Some(&needed)).await
-    }
-
-    async fn token(&self, scope: Option<Scopes>) -> Result<Held, Failure> {
-        let needed = scope.clone();
-        self.token_for(scope, needed.as_ref()).await
-    }
-
-    /// A token from the cache or the issuer. `needed` is what a denial names.
-    async fn token_for(&self, scope: Option<Scopes>, needed: Option<&Scopes>) -> Result<Held, Failure> {
-        let cache = self.access.cache.filter(|_| !self.access.fresh);
-        let kept = cache.and_then(|cache| cache.find(self.key(scope.as_ref()), self.access.clock.now()));
-        if let Some(token) = kept {
-            return Ok(Held { token, is_cached: true, requested: scope });
-        }
-        self.request(scope).await.map_err(|failure| match failure {
-            Failure::NotAllowed(mut denial) => {
-                denial.needed = needed.cloned();
-                Failure::NotAllowed(denial)
-            }
-            other => other,
-        })
-    }
-
-    async fn request(&self, scope: Option<Scopes>) -> Result<Held, Failure> {
-        let Access { http, clock, .. } = self.access;
-        let server = discovery::authorization_server(http, self.client.issuer).await?;
-        let requested = token::request(http, &server, self.client, &self.resource, scope.as_ref(), *clock).await;
-        let token = requested.map_err(|error: TokenError| Failure::of_token(scope.as_ref(), &error))?;
-        if let Some(cache) = self.access.cache {
-            cache.keep(self.key(scope.as_ref()), &token, clock.now());
-        }
-        Ok(Held { token, is_cached: false, requested: scope })
-    }
-
-    fn forget(&self, scope: Option<&Scopes>) {
-        if let Some(cache) = self.access.cache {
-            cache.drop(self.key(scope));
-        }
-    }
-
-    fn key<'k>(&'k self, scope: Option<&'k Scopes>) -> Key<'k> {
-        let Client { issuer, client_id, .. } = self.client;
-        Key { issuer: issuer.as_str(), client_id, resource: &self.resource, scope }
-    }
+/// The text as one word of a shell's command line.
+pub fn shell_word(text: &str) -> String {
+    // What cannot be a word holds NUL, which nothing here does.
+    shlex::try_quote(text).map(Cow::into_owned).unwrap_or_default()
 }
 
 /// What the Bearer challenge of an answer says; nothing at all where there is none.
 fn bearer(headers: &HeaderMap) -> Bearer {
     let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     Bearer::of(values).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_names_cannot_become_a_command() {
+        for (scope, word) in [
+            ("hr:read", "hr:read"),
+            ("hr:a hr:b", "'hr:a hr:b'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("`reboot`;x", "'`reboot`;x'"),
+            ("a'b", "\"a'b\""),
+        ] {
+            assert_eq!(shell_word(&scope.parse::<Scopes>().unwrap().to_string()), word);
+        }
+    }
 }

@@ -1,11 +1,9 @@
-//! Tokens between two runs: one file of mode 0600 for each issuer, client, resource and scope. Owns
-//! how long a token is used and that a doubtful file is none; a cache that fails costs a request.
+//! Tokens between two runs: one file of mode 0600 for each issuer, client, login, resource and scope.
+//! Owns how long a token is used and that a doubtful file is none; a cache that fails costs a request.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{SHA256, digest};
 use bailiwick_core::UnixSeconds;
 use bailiwick_process::Secret;
 use serde::{Deserialize, Serialize};
@@ -18,16 +16,18 @@ use crate::token::{self, AccessToken};
 /// The largest file, in bytes: a token and its key.
 const LARGEST_FILE: usize = 64 * 1024;
 
-/// The most files that are looked at when old ones are cleared away.
-const MOST_CLEARED: usize = 256;
+/// The most files that are looked at when some are to be removed.
+const MOST_LOOKED_AT: usize = 256;
 
-/// What a token was asked for. Another issuer, client, resource or scope is another token.
+/// What a token was asked for. Another issuer, client, login, resource or scope is another token.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
     /// Who issues it.
     pub issuer: &'a str,
     /// To whom.
     pub client_id: &'a str,
+    /// Under which login of a person, where it is not the client's own.
+    pub login: Option<&'a str>,
     /// For where.
     pub resource: &'a str,
     /// For what, where that was said.
@@ -44,6 +44,7 @@ pub struct Cache {
 struct Entry {
     issuer: String,
     client_id: String,
+    login: Option<String>,
     resource: String,
     requested_scope: Option<String>,
     scope: Option<String>,
@@ -63,6 +64,7 @@ impl Cache {
         let entry = read(&self.path(key))?;
         let is_of_key = entry.issuer == key.issuer
             && entry.client_id == key.client_id
+            && entry.login.as_deref() == key.login
             && entry.resource == key.resource
             && entry.requested_scope == key.scope.map(ToString::to_string);
         if !is_of_key || now >= entry.use_until {
@@ -82,6 +84,7 @@ impl Cache {
         let entry = Entry {
             issuer: key.issuer.to_owned(),
             client_id: key.client_id.to_owned(),
+            login: key.login.map(str::to_owned),
             resource: key.resource.to_owned(),
             requested_scope: key.scope.map(ToString::to_string),
             scope: token.scope.as_ref().map(ToString::to_string),
@@ -99,29 +102,37 @@ impl Cache {
         let _ = fs::remove_file(self.path(key));
     }
 
-    /// Removes files whose tokens are over.
-    fn clear(&self, now: UnixSeconds) {
-        let Ok(files) = fs::read_dir(&self.folder) else { return };
-        for path in files.flatten().take(MOST_CLEARED).map(|file| file.path()) {
-            let is_ours = path.extension().is_some_and(|extension| extension == "json");
-            if is_ours && read(&path).is_none_or(|entry| now >= entry.use_until) {
+    /// Drops all tokens that were given under a login.
+    pub fn drop_login(&self, login: &str) {
+        for path in self.files() {
+            if read(&path).is_some_and(|entry| entry.login.as_deref() == Some(login)) {
                 let _ = fs::remove_file(path);
             }
         }
     }
 
-    /// The file of a key. Its parts are joined with their lengths, so that no two keys are one text.
+    /// Removes files whose tokens are over.
+    fn clear(&self, now: UnixSeconds) {
+        for path in self.files() {
+            if read(&path).is_none_or(|entry| now >= entry.use_until) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    /// Files of tokens, as many as are looked at.
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten().take(MOST_LOOKED_AT);
+        files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+    }
+
+    /// The file of a key.
     fn path(&self, key: Key<'_>) -> PathBuf {
         let scope = key.scope.map(ToString::to_string).unwrap_or_default();
-        let mut text = String::new();
-        for part in [key.issuer, key.client_id, key.resource, &scope] {
-            let _ = write!(text, "{}:{part}", part.len());
-        }
-        let mut name = String::new();
-        for byte in digest(&SHA256, text.as_bytes()).as_ref() {
-            let _ = write!(name, "{byte:02x}");
-        }
-        self.folder.join(format!("{name}.json"))
+        private_file::named(
+            &self.folder,
+            &[key.issuer, key.client_id, key.login.unwrap_or_default(), key.resource, &scope],
+        )
     }
 }
 
@@ -140,7 +151,7 @@ mod tests {
     const NOW: UnixSeconds = UnixSeconds(1000);
 
     fn key<'a>(resource: &'a str, scope: Option<&'a Scopes>) -> Key<'a> {
-        Key { issuer: "https://id.example", client_id: "agent", resource, scope }
+        Key { issuer: "https://id.example", client_id: "agent", login: None, resource, scope }
     }
 
     fn token(text: &str, use_until: i64) -> AccessToken {
@@ -166,6 +177,21 @@ mod tests {
         assert_eq!(found(&cache, key("r", None), UnixSeconds(1100)), None);
         cache.drop(key("r", Some(&scope)));
         assert_eq!(found(&cache, key("r", Some(&scope)), NOW), None);
+    }
+
+    #[test]
+    fn the_tokens_of_a_login_are_its_own_and_go_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().join("tokens"));
+        let of = |login| Key { login: Some(login), ..key("r", None) };
+        cache.keep(key("r", None), &token("client", 1100), NOW);
+        cache.keep(of("one"), &token("one", 1100), NOW);
+        cache.keep(of("two"), &token("two", 1100), NOW);
+        assert_eq!(found(&cache, of("one"), NOW).as_deref(), Some("one"));
+        cache.drop_login("one");
+        assert_eq!(found(&cache, of("one"), NOW), None);
+        assert_eq!(found(&cache, of("two"), NOW).as_deref(), Some("two"));
+        assert_eq!(found(&cache, key("r", None), NOW).as_deref(), Some("client"));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 pub mod call;
 pub mod completion;
+pub mod login;
+pub mod logout;
 pub mod profile;
+mod shown;
 pub mod tools;
 pub mod whoami;
 
@@ -12,13 +15,15 @@ use bailiwick_core::Clock;
 use bailiwick_process::settings::Secrets;
 use clap::{Parser, Subcommand};
 
-use crate::access::Access;
+use crate::access::{Access, shell_word};
 use crate::address::ServerUrl;
 use crate::cache::Cache;
 use crate::credentials::{self, Given, Resolved};
 use crate::failure::Failure;
 use crate::fetch::Http;
 use crate::folders::Folders;
+use crate::login::request::Entropy;
+use crate::logins::Logins;
 use crate::output::Output;
 use crate::profiles::Profiles;
 use crate::scopes::Scopes;
@@ -54,6 +59,10 @@ pub enum Command {
     Tools(tools::Tools),
     /// Call a tool
     Call(call::Call),
+    /// Log in at a server in your browser, so that a client acts for you there
+    Login(login::LogIn),
+    /// Log out: end a login at its service and forget it
+    Logout,
     /// Show who you are: profile, issuer and client, and at a server what your token says
     Whoami,
     /// Named profiles: a client, its issuer, and perhaps its server
@@ -75,6 +84,10 @@ pub struct Context<'a> {
     pub output: Output,
     /// The time.
     pub clock: &'a dyn Clock,
+    /// Where random bytes come from.
+    pub entropy: &'a Entropy,
+    /// Whether a browser that is opened appears before the person.
+    pub has_browser: bool,
 }
 
 /// Does what was said.
@@ -82,6 +95,8 @@ pub async fn run(context: Context<'_>, command: Command) -> Result<ExitCode, Fai
     match command {
         Command::Tools(command) => tools::run(context, &command).await,
         Command::Call(command) => call::run(context, &command).await,
+        Command::Login(command) => login::run(context, &command).await,
+        Command::Logout => logout::run(context).await,
         Command::Whoami => whoami::run(context).await,
         Command::Profile(command) => profile::run(context, command),
         Command::Completion(command) => completion::run(context.output, &command),
@@ -93,6 +108,9 @@ pub struct Caller<'a> {
     settings: Settings,
     /// As whom.
     pub resolved: Resolved,
+    /// Where logins are kept, if anywhere.
+    pub logins: Option<Logins>,
+    whom: String,
     http: Http,
     cache: Option<Cache>,
     /// How to print.
@@ -103,7 +121,7 @@ pub struct Caller<'a> {
 impl<'a> Caller<'a> {
     /// Finds out who calls.
     pub fn new(context: Context<'a>) -> Result<Self, Failure> {
-        let Context { settings, mut secrets, folders, output, clock } = context;
+        let Context { settings, mut secrets, folders, output, clock, .. } = context;
         let profiles = folders.profiles();
         let given = Given {
             profile: settings.profile.as_ref(),
@@ -117,7 +135,8 @@ impl<'a> Caller<'a> {
         let http = Http::new().map_err(|error| {
             Failure::Unreachable(format!("the system's TLS certificates cannot be loaded: {error}"))
         })?;
-        Ok(Self { settings, resolved, http, cache: folders.tokens().map(Cache::new), output, clock })
+        let (cache, logins) = (folders.tokens().map(Cache::new), folders.logins().map(Logins::new));
+        Ok(Self { whom: whom(&settings, &resolved), settings, resolved, logins, http, cache, output, clock })
     }
 
     /// The server that is meant, if one is named.
@@ -138,7 +157,9 @@ impl<'a> Caller<'a> {
             http: &self.http,
             server,
             identity: &self.resolved.identity,
+            whom: &self.whom,
             cache: self.cache.as_ref(),
+            logins: self.logins.as_ref(),
             fresh: self.settings.fresh,
             scope,
             clock: self.clock,
@@ -150,4 +171,16 @@ impl<'a> Caller<'a> {
         let Settings { protocol, timeout, .. } = self.settings;
         Connector { http: &self.http, server, protocol, timeout }
     }
+}
+
+/// The flags that say again who calls. A secret is none of them.
+fn whom(settings: &Settings, resolved: &Resolved) -> String {
+    let issuer = settings.issuer.as_ref().map(|issuer| format!(" --issuer {}", shell_word(issuer.as_str())));
+    let whom = match (&resolved.profile, &settings.credentials, &settings.client_id) {
+        (Some(profile), _, _) => format!(" --profile {profile}"),
+        (None, Some(file), _) => format!(" --credentials {}", shell_word(&file.display().to_string())),
+        (None, None, Some(client_id)) => format!(" --client-id {}", shell_word(client_id)),
+        (None, None, None) => return String::new(),
+    };
+    whom + &issuer.unwrap_or_default()
 }

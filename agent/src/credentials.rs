@@ -1,5 +1,6 @@
-//! Who the caller is: a client with its secret, a token from elsewhere, or nobody. Owns where
-//! credentials may come from, never the command line, and that they go to their own issuer alone.
+//! Who the caller is: a client, with its secret where it has one, a token from elsewhere, or nobody.
+//! Owns where credentials may come from, secrets never from the command line, and that they go to
+//! their own issuer alone.
 
 use std::path::Path;
 
@@ -24,8 +25,8 @@ pub struct Client<'a> {
     pub issuer: &'a IssuerUrl,
     /// Its `client_id`.
     pub client_id: &'a str,
-    /// Its `client_secret`.
-    pub secret: &'a Secret,
+    /// Its `client_secret`; a public client has none.
+    pub secret: Option<&'a Secret>,
 }
 
 /// A client whose issuer may not have been said yet.
@@ -34,15 +35,15 @@ pub struct ClientCredentials {
     pub issuer: Option<IssuerUrl>,
     /// Its `client_id`.
     pub client_id: String,
-    /// Its `client_secret`.
-    pub secret: Secret,
+    /// Its `client_secret`; a public client has none.
+    pub secret: Option<Secret>,
 }
 
 /// As whom servers are called.
 pub enum Identity {
     /// As nobody: for servers that ask for no token.
     Nobody,
-    /// As a client that gets its tokens from its issuer.
+    /// As a client that gets its tokens from its issuer, for itself or for a person who is logged in.
     Client(ClientCredentials),
     /// With a token that somebody else got.
     Token(Secret),
@@ -148,11 +149,10 @@ pub fn client(
             client.issuer = one_issuer(client.issuer, issuer)?;
             Ok(Some(client))
         }
-        (None, Some(client_id), Some(secret)) => {
+        (None, Some(client_id), secret) => {
             let client_id = checked_client_id(client_id)?;
             Ok(Some(ClientCredentials { issuer: issuer.cloned(), client_id, secret }))
         }
-        (None, Some(_), None) => Err(CredentialsError::Half(CLIENT_ID, CLIENT_SECRET)),
         (None, None, Some(_)) => Err(CredentialsError::Half(CLIENT_SECRET, CLIENT_ID)),
         (None, None, None) => Ok(None),
     }
@@ -197,7 +197,7 @@ pub fn checked_client_id(text: &str) -> Result<String, CredentialsError> {
 struct CredentialsDocument {
     issuer: Option<String>,
     client_id: String,
-    client_secret: String,
+    client_secret: Option<String>,
 }
 
 fn read_file(path: &Path) -> Result<ClientCredentials, CredentialsError> {
@@ -206,13 +206,13 @@ fn read_file(path: &Path) -> Result<ClientCredentials, CredentialsError> {
     // Not the parser's own words: they may quote the secret.
     let document: CredentialsDocument = serde_json::from_str(&text).map_err(|error| {
         wrong(&format!(
-            "line {}: expected JSON with client_id, client_secret and, best, issuer, such as a client's registration \
-             answers",
+            "line {}: expected JSON with client_id, client_secret (unless the client is public) and, best, issuer, such \
+             as a client's registration answers",
             error.line()
         ))
     })?;
-    let secret = Secret::new(document.client_secret);
-    if secret.expose().is_empty() {
+    let secret = document.client_secret.map(Secret::new);
+    if secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
         return Err(wrong("client_secret is empty"));
     }
     let issuer = document.issuer.map(|issuer| issuer.parse()).transpose();
@@ -239,10 +239,10 @@ mod tests {
         assert!(matches!(resolve(two, || Ok(None)), Err(CredentialsError::Ambiguous(PROFILE, TOKEN))));
         let two = Given { client_id: Some("c"), client_secret: Some(secret("s")), token: Some(secret("t")), ..given() };
         assert!(matches!(resolve(two, || Ok(None)), Err(CredentialsError::Ambiguous(CLIENT_ID, TOKEN))));
-        let half = Given { client_id: Some("c"), ..given() };
-        assert!(matches!(resolve(half, || Ok(None)), Err(CredentialsError::Half(..))));
         let half = Given { client_secret: Some(secret("s")), ..given() };
         assert!(matches!(resolve(half, || Ok(None)), Err(CredentialsError::Half(..))));
+        let public = resolve(Given { client_id: Some("c"), ..given() }, || Ok(None)).ok().unwrap().identity;
+        assert!(matches!(public, Identity::Client(ClientCredentials { secret: None, .. })));
         assert!(matches!(resolve(given(), || Ok(None)).map(|found| found.identity), Ok(Identity::Nobody)));
         let token = Given { token: Some(secret("a\nb")), ..given() };
         assert!(matches!(resolve(token, || Ok(None)), Err(CredentialsError::Token(_))));
@@ -259,13 +259,15 @@ mod tests {
         let plain = r#"{"client_id": "a", "client_secret": "hidden", "roles": ["x"]}"#;
         let here: IssuerUrl = "https://id.example".parse().unwrap();
         assert_eq!(read(plain, Some(&here)).ok().unwrap().issuer, Some(here.clone()));
-        assert_eq!(read(plain, None).ok().unwrap().secret.expose(), "hidden");
+        assert_eq!(read(plain, None).ok().unwrap().secret.unwrap().expose(), "hidden");
+        assert!(read(r#"{"client_id": "a"}"#, None).ok().unwrap().secret.is_none(), "a public client");
         let named = r#"{"client_id": "a", "client_secret": "hidden", "issuer": "https://other.example"}"#;
         assert!(matches!(read(named, Some(&here)), Err(CredentialsError::TwoIssuers(..))));
         for wrong in [
             "",
             "hidden",
-            r#"{"client_id": "a"}"#,
+            r#"{"client_secret": "hidden"}"#,
+            r#"{"client_id": "a", "client_secret": ""}"#,
             r#"{"client_id": "a", "client_secret": "hidden" "#,
             r#"{"client_id": "a", "client_secret": ["hidden"]}"#,
             r#"{"client_id": "", "client_secret": "hidden"}"#,

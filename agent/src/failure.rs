@@ -9,11 +9,14 @@ use crate::address::ServerUrl;
 use crate::credentials::CredentialsError;
 use crate::discovery::DiscoveryError;
 use crate::fetch::FetchError;
+use crate::login::LoginError;
+use crate::login::request::WrongAnswer;
+use crate::logins::LoginsError;
 use crate::private_file::PrivateFileError;
 use crate::profiles::ProfileError;
 use crate::scopes::Scopes;
 use crate::session::SessionError;
-use crate::token::TokenError;
+use crate::token_request::TokenError;
 
 /// The exit code where the tool itself said that it failed (`isError`).
 pub const TOOL_ERROR: u8 = 1;
@@ -34,6 +37,8 @@ pub struct Denial {
     pub roles: Vec<String>,
     /// The roles that hold what is needed, where the client may know.
     pub holders: Vec<String>,
+    /// The command that logs in again with what is needed, where a person is logged in.
+    pub log_in: Option<String>,
 }
 
 /// Why a command failed.
@@ -87,6 +92,7 @@ impl Failure {
             members.insert("held_scope".to_owned(), json!(text(&denial.held)));
             members.insert("held_roles".to_owned(), json!(denial.roles));
             members.insert("roles".to_owned(), json!(denial.holders));
+            members.extend(denial.log_in.as_ref().map(|command| ("log_in".to_owned(), json!(command))));
         }
         told
     }
@@ -116,16 +122,37 @@ impl Failure {
         }
     }
 
+    /// What a login for `asked` came to.
+    pub fn of_login(asked: Option<&Scopes>, error: LoginError) -> Self {
+        let not_allowed = |refusal: String| {
+            Self::NotAllowed(Box::new(Denial { needed: asked.cloned(), refusal, ..Denial::default() }))
+        };
+        match error {
+            LoginError::Token(error) => Self::of_token(asked, &error),
+            LoginError::Logins(error) => error.into(),
+            LoginError::Bind(_) => Self::Usage(error.to_string()),
+            LoginError::NobodyCame(_) => Self::NotAuthenticated(error.to_string()),
+            LoginError::Answer(WrongAnswer::Refused { error: ref word, .. }) => match word.as_str() {
+                "access_denied" | "login_required" | "consent_required" => Self::NotAuthenticated(error.to_string()),
+                "invalid_scope" | "invalid_target" | "unauthorized_client" => not_allowed(error.to_string()),
+                _ => Self::Unreachable(error.to_string()),
+            },
+            LoginError::Discovery(_) | LoginError::Entropy(_) | LoginError::Closed | LoginError::Answer(_) => {
+                Self::Unreachable(error.to_string())
+            }
+        }
+    }
+
     /// What a token request for `needed` came to.
     pub fn of_token(needed: Option<&Scopes>, error: &TokenError) -> Self {
         match error {
-            TokenError::Credentials { .. } => Self::NotAuthenticated(error.to_string()),
+            TokenError::Credentials { .. } | TokenError::Ended { .. } => Self::NotAuthenticated(error.to_string()),
             TokenError::NotAllowed { .. } => Self::NotAllowed(Box::new(Denial {
                 needed: needed.cloned(),
                 refusal: error.to_string(),
                 ..Denial::default()
             })),
-            TokenError::Fetch(_) | TokenError::Failed { .. } | TokenError::Nonsense(..) => {
+            TokenError::Discovery(_) | TokenError::Fetch(_) | TokenError::Failed { .. } | TokenError::Nonsense(..) => {
                 Self::Unreachable(error.to_string())
             }
         }
@@ -142,6 +169,11 @@ impl Denial {
             let roles =
                 if self.roles.is_empty() { String::new() } else { format!(" (roles: {})", self.roles.join(", ")) };
             lines.push(format!("held:   {held}{roles}"));
+        }
+        if let Some(command) = &self.log_in {
+            lines.push(format!("log in again with it: {command}"));
+            lines.push("where that is refused, ask your administrator for a role that holds it".to_owned());
+            return lines.join("\n");
         }
         lines.push(match (&self.needed, self.holders.as_slice()) {
             (_, [_, ..]) => format!("roles that hold it: {}", self.holders.join(", ")),
@@ -175,6 +207,12 @@ impl From<CredentialsError> for Failure {
 
 impl From<ProfileError> for Failure {
     fn from(error: ProfileError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<LoginsError> for Failure {
+    fn from(error: LoginsError) -> Self {
         Self::Usage(error.to_string())
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::access::Entrance;
+use crate::entrance::Entrance;
 use crate::failure::Denial;
 use crate::scopes::Scopes;
 use crate::token;
@@ -48,6 +48,9 @@ pub async fn explained(entrance: &Entrance<'_>, mut denial: Denial) -> Denial {
     let claims = token::claims(&held.token.value).unwrap_or_default();
     denial.held = held.token.scope.or_else(|| claims.scope.and_then(|scope| scope.parse().ok()));
     denial.roles = claims.roles;
+    if let Some(needed) = &denial.needed {
+        denial.log_in = entrance.login_command(denial.held.as_ref(), needed);
+    }
     if let (Some(needed), true) = (&denial.needed, denial.roles.iter().any(|role| role == ADMINISTRATOR)) {
         denial.holders = holders(entrance, needed).await.unwrap_or_default();
     }
@@ -58,7 +61,7 @@ pub async fn explained(entrance: &Entrance<'_>, mut denial: Denial) -> Denial {
 async fn holders(entrance: &Entrance<'_>, needed: &Scopes) -> Option<Vec<String>> {
     let needed: Vec<Scope> = needed.iter().map(str::parse).collect::<Result<_, _>>().ok()?;
     let api = entrance.client().issuer.endpoint("/admin/v1");
-    let administration = entrance.at(api.clone());
+    let administration = entrance.at(api.clone())?;
     let token = administration.broadest_token().await.ok()?.token.value;
     let roles: RoleList = fetch(entrance, &format!("{api}/roles?{PAGE}"), token.expose()).await?;
     let resources: ResourceList = fetch(entrance, &format!("{api}/resources?{PAGE}"), token.expose()).await?;

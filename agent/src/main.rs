@@ -9,18 +9,23 @@ mod challenge;
 mod commands;
 mod credentials;
 mod discovery;
+mod entrance;
 mod failure;
 mod fetch;
 mod folders;
 mod holders;
+mod login;
+mod logins;
 mod output;
 mod private_file;
 mod profiles;
+mod renewal;
 mod result;
 mod scopes;
 mod session;
 mod settings;
 mod token;
+mod token_request;
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -32,12 +37,14 @@ use clap::CommandFactory;
 use commands::{CommandLine, Context};
 use failure::Failure;
 use folders::Folders;
+use login::request::NoEntropy;
 use output::Output;
 
 fn main() -> ExitCode {
     let sources = Sources::of_process();
     let folders = Folders::of(&sources.environment);
     let columns = sources.environment.get("COLUMNS").and_then(|columns| columns.to_str()).map(str::to_owned);
+    let has_browser = login::browser::is_here(&sources.environment);
     let loaded = match load::<CommandLine>(CommandLine::command(), settings::NAMES, sources) {
         Ok(loaded) => loaded,
         Err(error) => return error.report(),
@@ -48,7 +55,8 @@ fn main() -> ExitCode {
         output.warn(&warning);
     }
     let clock = || UnixSeconds::from(SystemTime::now());
-    let context = Context { settings, secrets, folders, output, clock: &clock };
+    let entropy = |bytes: &mut [u8]| aws_lc_rs::rand::fill(bytes).map_err(|_| NoEntropy);
+    let context = Context { settings, secrets, folders, output, clock: &clock, entropy: &entropy, has_browser };
     match run(context, command) {
         Ok(code) => code,
         Err(failure) => {

@@ -63,6 +63,15 @@ impl Output {
         self.mark(AnsiColor::Yellow, "warning", text, &json!({"warning": text}));
     }
 
+    /// Tells what a person has to know to go on, on the standard error.
+    pub fn note(self, text: &str, object: &Value) {
+        let _ = if self.json {
+            writeln!(anstream::stderr(), "{}", escaped(&object.to_string()))
+        } else {
+            writeln!(anstream::stderr(), "{}", printable(text))
+        };
+    }
+
     /// Tells what a tool complains of, on the standard error.
     pub fn complain(text: &str) {
         let _ = writeln!(anstream::stderr(), "{}", printable(text));

@@ -1,11 +1,13 @@
 //! Files that hold secrets: read only where nobody else may read them, replaced whole and with mode
 //! 0600. Owns that rule; what is in a file its caller knows.
 
-use std::fs::{DirBuilder, File};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fmt::Write as _;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
@@ -39,6 +41,21 @@ impl PrivateFileError {
     }
 }
 
+/// The file in `folder` that is of these parts: named by their digest, for they may hold anything. They
+/// are joined with their lengths, so that no two lists are one text.
+pub fn named(folder: &Path, parts: &[&str]) -> PathBuf {
+    let mut text = String::new();
+    for part in parts {
+        // A String takes all that is written to it.
+        let _ = write!(text, "{}:{part}", part.len());
+    }
+    let mut name = String::new();
+    for byte in digest(&SHA256, text.as_bytes()).as_ref() {
+        let _ = write!(name, "{byte:02x}");
+    }
+    folder.join(name).with_extension("json")
+}
+
 /// Reads a file of at most `longest` bytes that is its owner's alone. The permissions are those of
 /// the file that was opened, so it cannot be exchanged in between.
 pub fn read(path: &Path, longest: usize) -> Result<Zeroizing<String>, PrivateFileError> {
@@ -59,12 +76,25 @@ pub fn read(path: &Path, longest: usize) -> Result<Zeroizing<String>, PrivateFil
     Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// Opens an empty file that stands for a lock, or makes it, as [`replace`] would.
+pub fn lock_file(path: &Path) -> Result<File, PrivateFileError> {
+    let unwritable = |cause| PrivateFileError::Unwritable(path.to_owned(), cause);
+    make_folder_of(path).map_err(unwritable)?;
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(unwritable)
+}
+
+/// The folder of a file; made with mode 0700 where it is missing, and those above it.
+fn make_folder_of(path: &Path) -> io::Result<&Path> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    Ok(folder)
+}
+
 /// Replaces a file whole, or makes it, with mode 0600; folders that are missing are made with mode
 /// 0700. A reader sees the old file or the new one.
 pub fn replace(path: &Path, text: &str) -> Result<(), PrivateFileError> {
     let unwritable = |cause| PrivateFileError::Unwritable(path.to_owned(), cause);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)?;
+    let folder = make_folder_of(path).map_err(unwritable)?;
     let mut file = NamedTempFile::new_in(folder).map_err(unwritable)?;
     file.write_all(text.as_bytes()).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;

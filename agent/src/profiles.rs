@@ -79,8 +79,8 @@ pub struct Profile {
     pub issuer: IssuerUrl,
     /// Its `client_id`.
     pub client_id: String,
-    /// Its `client_secret`.
-    pub secret: Secret,
+    /// Its `client_secret`; a public client has none.
+    pub secret: Option<Secret>,
     /// The server that is called where none is named.
     pub server: Option<ServerUrl>,
 }
@@ -91,7 +91,8 @@ pub struct Profile {
 struct Entry {
     issuer: String,
     client_id: String,
-    client_secret: Zeroizing<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<Zeroizing<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<String>,
 }
@@ -128,7 +129,7 @@ impl Profiles {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             let reason = format!(
-                "line {line}: expected profiles, each [NAME] with issuer, client_id, client_secret and perhaps server"
+                "line {line}: expected profiles, each [NAME] with issuer, client_id and perhaps client_secret and server"
             );
             ProfileError::Content { path: path.clone(), reason }
         })?;
@@ -142,14 +143,14 @@ impl Profiles {
             path: self.path.clone(),
             reason: format!("profile {name}: {member}: {reason}"),
         };
-        if entry.client_secret.is_empty() {
+        if entry.client_secret.as_ref().is_some_and(|secret| secret.is_empty()) {
             return Err(wrong("client_secret", &"is empty"));
         }
         let server = entry.server.as_deref().map(str::parse).transpose();
         Ok(Profile {
             issuer: entry.issuer.parse().map_err(|error| wrong("issuer", &error))?,
             client_id: checked_client_id(&entry.client_id).map_err(|error| wrong("client_id", &error))?,
-            secret: Secret::new(entry.client_secret.as_str().to_owned()),
+            secret: entry.client_secret.as_ref().map(|secret| Secret::new(secret.as_str().to_owned())),
             server: server.map_err(|error| wrong("server", &error))?,
         })
     }
@@ -187,7 +188,7 @@ impl Profiles {
         let entry = Entry {
             issuer: profile.issuer.to_string(),
             client_id: profile.client_id.clone(),
-            client_secret: Zeroizing::new(profile.secret.expose().to_owned()),
+            client_secret: profile.secret.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned())),
             server: profile.server.as_ref().map(ToString::to_string),
         };
         self.entries.insert(name.0.clone(), entry);
@@ -220,7 +221,7 @@ mod tests {
         Profile {
             issuer: "https://id.example".parse().unwrap(),
             client_id: "agent".to_owned(),
-            secret: Secret::new("hidden \"\\\n".to_owned()),
+            secret: Some(Secret::new("hidden \"\\\n".to_owned())),
             server: "https://hr.example/mcp".parse().ok(),
         }
     }
@@ -234,7 +235,10 @@ mod tests {
         assert!(matches!(profiles.add(&name("a.b"), &profile()), Err(ProfileError::Taken(_))));
         let mut again = Profiles::load(path.clone()).unwrap();
         let found = again.get(&name("a.b")).unwrap();
-        assert_eq!((found.secret.expose(), found.server), (profile().secret.expose(), profile().server));
+        let exposed = |profile: &Profile| profile.secret.as_ref().map(|secret| secret.expose().to_owned());
+        assert_eq!((exposed(&found), found.server), (exposed(&profile()), profile().server));
+        again.add(&name("public"), &Profile { secret: None, ..profile() }).unwrap();
+        assert!(again.get(&name("public")).unwrap().secret.is_none());
         assert!(again.default().unwrap().is_none());
         again.remove(&name("a.b")).unwrap();
         assert!(matches!(Profiles::load(path).unwrap().get(&name("a.b")), Err(ProfileError::Unknown(_))));
@@ -252,7 +256,7 @@ mod tests {
             "[a]\nissuer = \"http://id.example\"\nclient_id = \"a\"\nclient_secret = \"hidden\"",
             "[a]\nissuer = \"https://id.example\"\nclient_id = \"a\"\nclient_secret = \"\"",
             "[a]\nissuer = \"https://id.example\"\nclient_id = \"\"\nclient_secret = \"hidden\"",
-            "[a]\nissuer = \"https://id.example\"\nclient_id = \"a\"",
+            "[a]\nissuer = \"https://id.example\"\nclient_secret = \"hidden\"",
             "[a]\nissuer = \"https://id.example\"\nclient_id = \"a\"\nclient_secret = \"hidden\"\nserver = \"x\"",
         ] {
             private_file::replace(&path, broken).unwrap();

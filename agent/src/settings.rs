@@ -29,13 +29,13 @@ pub struct Settings {
     /// The profile to use [default: the profile named default, if there is one]
     #[arg(long, env = "MCP_AGENT_PROFILE", global = true, value_name = "NAME")]
     pub profile: Option<ProfileName>,
-    /// A file (mode 0600) with client_id, client_secret and issuer as JSON
+    /// A file (mode 0600) with client_id, client_secret (if it has one) and issuer as JSON
     #[arg(long, env = "MCP_AGENT_CREDENTIALS", global = true, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
-    /// The client; its secret comes by MCP_AGENT_CLIENT_SECRET or a file
+    /// The client; its secret, if it has one, comes by MCP_AGENT_CLIENT_SECRET or a file
     #[arg(long, env = "MCP_AGENT_CLIENT_ID", global = true, value_name = "CLIENT_ID")]
     pub client_id: Option<String>,
-    /// The issuer that the client's secret is for; it is sent to no other
+    /// The issuer that the client is of; its secret is sent to no other
     #[arg(long, env = "MCP_AGENT_ISSUER", global = true, value_name = "URL")]
     pub issuer: Option<IssuerUrl>,
     /// The protocol revision to speak

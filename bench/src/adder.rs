@@ -2,14 +2,15 @@
 //! the cost of everything around it. Guarded it is built as every server of ours is; bare it is the
 //! same without the guard.
 
+use std::env;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Router, http::StatusCode};
-use bailiwick_core::{Issuer, ResourceUri};
-use bailiwick_guard::{Guard, GuardError};
+use bailiwick_core::{ClientId, Issuer, ResourceUri};
+use bailiwick_guard::{Credentials, Guard, GuardError};
 use bailiwick_mcp_servers::arguments::Flawed;
 use bailiwick_mcp_servers::tool::{Effect, InvalidTool, McpServer, Presentation, ToolError, ToolSet};
 use bailiwick_process::listener::{self, BindError, Limits};
@@ -23,6 +24,9 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The environment variable with the secret of the server's own client.
+pub const CLIENT_SECRET: &str = "MCP_CLIENT_SECRET";
+
 /// Serve the bench's own MCP server, with the one tool `add`
 #[derive(Args, Debug)]
 pub struct ServeAdder {
@@ -35,6 +39,9 @@ pub struct ServeAdder {
     /// Whose tokens are taken; without it the server is bare and takes every call
     #[arg(long, value_name = "URL")]
     issuer: Option<Issuer>,
+    /// Its own client at the issuer, by which it hears of revocations; the secret is in MCP_CLIENT_SECRET
+    #[arg(long, value_name = "CLIENT_ID", requires = "issuer")]
+    client_id: Option<ClientId>,
 }
 
 /// Why it does not serve.
@@ -49,6 +56,9 @@ pub enum AdderError {
     /// Its name in scopes.
     #[error(transparent)]
     Name(#[from] bailiwick_core::identifier::InvalidIdentifier),
+    /// A client without its secret.
+    #[error("--client-id is given, and {} is not set", CLIENT_SECRET)]
+    NoSecret,
     /// The port.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -88,7 +98,7 @@ fn tools() -> Result<ToolSet<()>, InvalidTool> {
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(command: ServeAdder) -> Result<(), AdderError> {
-    let ServeAdder { listen, resource, issuer } = command;
+    let ServeAdder { listen, resource, issuer, client_id } = command;
     let log = Filter::DEFAULT.parse().map_err(|error| AdderError::Logs(format!("{error}")))?;
     logs::as_json_lines(&log).map_err(|error| AdderError::Logs(error.to_string()))?;
     let stop = shutdown::requested()?;
@@ -97,6 +107,15 @@ pub async fn serve(command: ServeAdder) -> Result<(), AdderError> {
     let mut registry = Registry::default();
     let guard = issuer.map(|issuer| {
         let builder = Guard::builder(resource.clone(), issuer, "add".parse()?).tools(tools.list());
+        // Several of them may be one resource.
+        let builder = builder.allowed_hosts([own_host(listen)]);
+        let builder = match client_id {
+            Some(client_id) => {
+                let secret = env::var(CLIENT_SECRET).map_err(|_| AdderError::NoSecret)?;
+                builder.credentials(Credentials::new(client_id, secret))
+            }
+            None => builder,
+        };
         Ok::<_, AdderError>(builder.metrics(&mut registry).build()?)
     });
     let guard = guard.transpose()?;
@@ -125,9 +144,13 @@ fn bare(resource: &ResourceUri, listen: SocketAddr, server: McpServer) -> Router
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        .with_allowed_hosts([format!("localhost:{}", listen.port())])
+        .with_allowed_hosts([own_host(listen)])
         .enforce_origin_validation();
     let sessions = Arc::new(NeverSessionManager::default());
     let service = StreamableHttpService::new(move || Ok(server.clone()), sessions, config);
     Router::new().route_service(resource.path(), service)
+}
+
+fn own_host(listen: SocketAddr) -> String {
+    format!("localhost:{}", listen.port())
 }

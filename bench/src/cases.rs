@@ -7,10 +7,13 @@ use crate::run::Run;
 
 mod clients;
 mod connections;
+mod deny;
 mod guard;
+mod live;
 mod peers;
 mod start;
 mod tokens;
+mod waiting;
 
 /// One case.
 #[derive(Debug)]
@@ -24,7 +27,17 @@ pub struct Case {
 }
 
 /// All of them, in the order in which they run.
-pub const CASES: &[Case] = &[tokens::CASE, guard::CASE, peers::CASE, connections::CASE, clients::CASE, start::CASE];
+pub const CASES: &[Case] = &[
+    tokens::CASE,
+    guard::CASE,
+    peers::CASE,
+    connections::CASE,
+    clients::CASE,
+    deny::CASE,
+    live::CASE,
+    waiting::CASE,
+    start::CASE,
+];
 
 /// Those of these names; all of them where none is named.
 pub fn named(names: &[String]) -> Result<Vec<&'static Case>, BenchError> {

@@ -58,6 +58,9 @@ pub enum BenchError {
     /// No answers.
     #[error("{0} did not answer all that it was asked within {1:?}")]
     Silent(String, Duration),
+    /// A token that was taken back and goes on working.
+    #[error("{0} let a token through that was taken back {1:?} before")]
+    NotRefused(String, Duration),
     /// No request at all was made in a slice.
     #[error("{0} answered no request within a slice")]
     Nothing(String),

@@ -3,7 +3,6 @@
 //! takes more than a core from the server. Owns requests and their times; what they cost the server
 //! the server's own clock tells.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,24 +10,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fastrand::Rng;
-use http::header::{AUTHORIZATION, HOST};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use serde::Serialize;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::connection::Connection;
 use crate::error::{BenchError, system};
 use crate::server::Server;
 
 /// How long answers may be missing before the run ends.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How much of a wrong answer an error quotes, in characters.
-const QUOTED: usize = 300;
 
 /// Who sends the requests.
 #[derive(Clone, Debug)]
@@ -112,31 +107,41 @@ impl Generator {
     /// Loads `server` for as long as `window`, or until every caller had a turn. Opening the
     /// connections and the first request on each are no part of what is measured.
     pub fn slice(&mut self, server: &Server, load: &Load, window: Duration) -> Result<Slice, BenchError> {
+        self.drive(&server.name, window + PATIENCE, measure(server, load, window))
+    }
+
+    /// Does what asks the server of that name, unless somebody presses Ctrl-C or it takes too long.
+    pub fn drive<T>(
+        &mut self,
+        name: &str,
+        longest: Duration,
+        work: impl Future<Output = Result<T, BenchError>>,
+    ) -> Result<T, BenchError> {
         let Self { runtime, interrupt, terminate } = self;
         runtime.block_on(async {
             tokio::select! {
-                slice = measure(server, load, window) => slice,
+                done = work => done,
                 _ = interrupt.recv() => Err(BenchError::Stopped),
                 _ = terminate.recv() => Err(BenchError::Stopped),
-                () = tokio::time::sleep(window + PATIENCE) => Err(BenchError::Silent(server.name.clone(), PATIENCE)),
+                () = tokio::time::sleep(longest) => Err(BenchError::Silent(name.to_owned(), longest)),
             }
         })
     }
 }
 
 async fn measure(server: &Server, load: &Load, window: Duration) -> Result<Slice, BenchError> {
-    let (name, head, load) = (server.name.clone(), head(server, load)?, load.clone());
+    let (name, head, load) = (server.name.clone(), load.headers.iter().cloned().collect(), load.clone());
     let source = Arc::new(Source { name, head, load, taken: AtomicUsize::new(0) });
     let mut opening = JoinSet::new();
     for _ in 0..source.load.connections {
-        opening.spawn(Connection::open(Arc::clone(&source), server.address()));
+        opening.spawn(Worker::begin(Arc::clone(&source), server.address()));
     }
-    let connections: Vec<_> = opening.join_all().await.into_iter().collect::<Result<_, _>>()?;
+    let workers: Vec<_> = opening.join_all().await.into_iter().collect::<Result<_, _>>()?;
     let cpu = server.cpu()?;
     let began = Instant::now();
     let mut working = JoinSet::new();
-    for connection in connections {
-        working.spawn(connection.work(began + window));
+    for worker in workers {
+        working.spawn(worker.work(began + window));
     }
     let times: Vec<_> = working.join_all().await.into_iter().collect::<Result<_, _>>()?;
     let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), server.cpu()?.since(&cpu).as_secs_f64());
@@ -148,13 +153,6 @@ async fn measure(server: &Server, load: &Load, window: Duration) -> Result<Slice
     };
     let requests = u32::try_from(times.len()).unwrap_or(u32::MAX);
     Ok(Slice { requests, seconds, cpu_seconds, p50_ms, p99_ms })
-}
-
-fn head(server: &Server, load: &Load) -> Result<HeaderMap, BenchError> {
-    let mut head: HeaderMap = load.headers.iter().cloned().collect();
-    let host = format!("localhost:{}", server.port);
-    head.insert(HOST, HeaderValue::from_str(&host).map_err(http::Error::from)?);
-    Ok(head)
 }
 
 /// Where the connections of a slice have their requests from.
@@ -183,40 +181,21 @@ impl Source {
         }
         Ok(Some(request))
     }
-
-    /// Holds an answer to what every right one is.
-    fn check(&self, status: StatusCode, body: &[u8]) -> Result<(), BenchError> {
-        let expected = self.load.expected;
-        if status == StatusCode::OK && body.windows(expected.len()).any(|part| part == expected.as_bytes()) {
-            return Ok(());
-        }
-        let body = String::from_utf8_lossy(body).chars().take(QUOTED).collect();
-        Err(BenchError::WrongAnswer { name: self.name.clone(), status, expected, body })
-    }
 }
 
-/// One connection with its first request answered.
-struct Connection {
+/// Who sends requests over one connection, the first of them answered.
+struct Worker {
     source: Arc<Source>,
-    sender: SendRequest<Full<Bytes>>,
+    connection: Connection,
     random: Rng,
 }
 
-impl Connection {
-    async fn open(source: Arc<Source>, address: SocketAddr) -> Result<Self, BenchError> {
-        let connect = async || -> io::Result<TcpStream> {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            Ok(stream)
-        };
-        let stream = connect().await.map_err(system(source.name.clone()))?;
-        let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (sender, driver) = handshake.map_err(|error| broken(&source, error))?;
-        // What goes wrong on the connection, its next request is told.
-        tokio::spawn(driver);
-        let mut connection = Self { source, sender, random: Rng::new() };
-        connection.exchange().await?;
-        Ok(connection)
+impl Worker {
+    async fn begin(source: Arc<Source>, address: SocketAddr) -> Result<Self, BenchError> {
+        let connection = Connection::open(&source.name, address).await?;
+        let mut worker = Self { source, connection, random: Rng::new() };
+        worker.exchange().await?;
+        Ok(worker)
     }
 
     /// Sends requests until `deadline`; how long each took.
@@ -233,18 +212,9 @@ impl Connection {
     async fn exchange(&mut self) -> Result<Option<Duration>, BenchError> {
         let Some(request) = self.source.next(&mut self.random)? else { return Ok(None) };
         let began = Instant::now();
-        let answered = async {
-            self.sender.ready().await?;
-            let (head, body) = self.sender.send_request(request).await?.into_parts();
-            Ok((head.status, body.collect().await?.to_bytes()))
-        };
-        let (status, body) = answered.await.map_err(|error| broken(&self.source, error))?;
+        let answer = self.connection.exchange(request).await?;
         let time = began.elapsed();
-        self.source.check(status, &body)?;
+        let _ = answer.with(StatusCode::OK, self.source.load.expected)?;
         Ok(Some(time))
     }
-}
-
-fn broken(source: &Source, error: hyper::Error) -> BenchError {
-    BenchError::Connection { name: source.name.clone(), source: error }
 }

@@ -4,6 +4,7 @@
 
 mod adder;
 mod cases;
+mod connection;
 mod cpu;
 mod error;
 mod issuer;
@@ -16,6 +17,7 @@ mod progress;
 mod report;
 mod run;
 mod server;
+mod site;
 mod statistics;
 mod token_service;
 mod tool_servers;

@@ -18,7 +18,7 @@ impl Programs {
     pub fn of_this_build() -> Result<Self, BenchError> {
         let this = std::env::current_exe().map_err(system("this program's own path"))?;
         let programs = Self(this.parent().map(Path::to_path_buf).unwrap_or_default());
-        for name in ["auth-service", "mcp-hr"] {
+        for name in ["auth-service", "mcp-hr", "mcp-project", "mcp-crm"] {
             let path = programs.0.join(name);
             if !path.exists() {
                 return Err(BenchError::NotBuilt(path));

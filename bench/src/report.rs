@@ -50,6 +50,11 @@ impl Samples {
     pub fn estimate(&self) -> Estimate {
         Estimate::of(self.values.iter().copied())
     }
+
+    /// The value that so many of 100 do not exceed.
+    pub fn percentile(&self, percent: u8) -> Estimate {
+        Estimate::percentile(percent, self.values.iter().copied())
+    }
 }
 
 /// A table of texts; the first column names the row.
@@ -134,9 +139,7 @@ impl Target {
     pub fn found(&self) -> String {
         self.measured.map_or_else(
             || "not measured".to_owned(),
-            |Estimate { median, low, high }| {
-                format!("{}{} ({}-{})", figure(median), self.unit, figure(low), figure(high))
-            },
+            |estimate| format!("{}{} ({})", figure(estimate.median), self.unit, interval(estimate)),
         )
     }
 }
@@ -241,6 +244,12 @@ pub fn figure(value: f64) -> String {
     }
 }
 
+/// The interval of an estimate: `27.3-28.1`, and `-0.40 to 1.10` where a minus would be lost in a hyphen.
+pub fn interval(Estimate { low, high, .. }: Estimate) -> String {
+    let between = if low < 0.0 { " to " } else { "-" };
+    format!("{}{between}{}", figure(low), figure(high))
+}
+
 /// A time, given in milliseconds.
 pub fn milliseconds(value: f64) -> String {
     format!("{} ms", figure(value))
@@ -267,6 +276,12 @@ mod tests {
         ] {
             assert_eq!(figure(value), text);
         }
+    }
+
+    #[test]
+    fn an_interval_reads_well_below_zero_too() {
+        let between = |low, high| interval(Estimate { median: 0.0, low, high });
+        assert_eq!((between(0.5, 12.0), between(-0.4, 1.1)), ("0.50-12.0".to_owned(), "-0.40 to 1.10".to_owned()));
     }
 
     #[test]

@@ -35,6 +35,12 @@ pub struct Plan {
     pub connections: &'static [usize],
     /// The tokens of one turn that are new to the server.
     pub new_tokens: usize,
+    /// The revocations whose way to the servers is timed.
+    pub revocations: usize,
+    /// The revocations that are live where that is to be felt.
+    pub live_revocations: usize,
+    /// The guards that wait at one token service.
+    pub guards: usize,
     /// Whether it only shows that everything works: its figures say nothing.
     pub is_quick: bool,
 }
@@ -50,6 +56,9 @@ impl Plan {
             active_clients: (many_clients / 10).max(1),
             connections: &[1, 16, 64, 512],
             new_tokens: 6000,
+            revocations: 200,
+            live_revocations: 100_000,
+            guards: 1000,
             is_quick: false,
         }
     }
@@ -64,6 +73,9 @@ impl Plan {
             active_clients: 100,
             connections: &[1, 512],
             new_tokens: 50,
+            revocations: 3,
+            live_revocations: 200,
+            guards: 40,
             is_quick: true,
         }
     }
@@ -108,13 +120,25 @@ impl Run {
     /// Lets the contenders take turns. Each round begins with another one, so that none always
     /// follows the same. The first round is not counted: what compiles or caches as it goes has its
     /// chance to.
-    pub fn compare(&mut self, mut contenders: Vec<Contender<'_>>) -> Result<Vec<Measured>, BenchError> {
-        let (slices, count) = (self.plan.slices, contenders.len().max(1));
+    pub fn compare(&mut self, contenders: Vec<Contender<'_>>) -> Result<Vec<Measured>, BenchError> {
+        self.compare_finely(1, contenders)
+    }
+
+    /// The same with so many times as many turns, each so many times as short, for differences that are small
+    /// beside what changes on the machine within a turn.
+    pub fn compare_finely(
+        &mut self,
+        times: u32,
+        mut contenders: Vec<Contender<'_>>,
+    ) -> Result<Vec<Measured>, BenchError> {
+        let Plan { slices, window, .. } = self.plan;
+        let (slices, window) = (slices * times as usize, window / times);
+        let count = contenders.len().max(1);
         for round in 0..=slices {
             for place in 0..contenders.len() {
                 let Some(contender) = contenders.get_mut((round + place) % count) else { continue };
                 self.progress.show(&format!("slice {round} of {slices}: {}", contender.name));
-                let slice = (contender.turn)(&mut self.generator, self.plan.window)?;
+                let slice = (contender.turn)(&mut self.generator, window)?;
                 if round > 0 {
                     contender.slices.push(slice);
                 }
@@ -176,6 +200,16 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// What came of several that were measured alike, under the name of the first.
+    pub fn joined<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let peak = |one: &Self| one.peak_mebibytes;
+        Self {
+            name: all.clone().next().map(|first| first.name.clone()).unwrap_or_default(),
+            peak_mebibytes: all.clone().filter_map(peak).max_by(f64::total_cmp),
+            slices: all.flat_map(|one| one.slices.clone()).collect(),
+        }
+    }
+
     /// The estimate of something that every slice has.
     pub fn estimate(&self, figure: impl Fn(&Slice) -> f64) -> Estimate {
         Estimate::of(self.slices.iter().map(figure))

@@ -106,10 +106,19 @@ impl Server {
 
     /// The most memory that it has held so far, in MiB: the peak of its resident set.
     pub fn peak_mebibytes(&self) -> Result<f64, BenchError> {
+        self.kibibytes("VmHWM:").map(|kibibytes| kibibytes / 1024.0)
+    }
+
+    /// The memory that it holds now, in KiB: its resident set.
+    pub fn resident_kibibytes(&self) -> Result<f64, BenchError> {
+        self.kibibytes("VmRSS:")
+    }
+
+    fn kibibytes(&self, name: &str) -> Result<f64, BenchError> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).map_err(system("the status of a server"))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        Ok(peak.trim().trim_end_matches(" kB").parse().unwrap_or(f64::NAN) / 1024.0)
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        Ok(value.trim().trim_end_matches(" kB").parse().unwrap_or(f64::NAN))
     }
 
     /// Empties its log, so that a long run does not fill the disk.

@@ -43,6 +43,13 @@ impl Binaries {
         Ok(Self(path))
     }
 
+    /// How a person in this folder calls `name`.
+    pub fn shown(&self, name: &str) -> String {
+        let path = self.0.join(name);
+        let below = std::env::current_dir().ok().and_then(|folder| path.strip_prefix(folder).ok().map(PathBuf::from));
+        below.unwrap_or(path).display().to_string()
+    }
+
     /// A command that runs `name`.
     pub fn command(&self, name: &str) -> Command {
         let mut command = Command::new(self.0.join(name));

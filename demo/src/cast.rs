@@ -1,5 +1,5 @@
-//! Who and what is on stage: the servers, and the agents with the role of each. Owns names and
-//! addresses, which `.demo/env` tells too; asks nobody anything.
+//! Who and what is on stage: the servers, the agents with the role of each, and a person. Owns names
+//! and addresses, which `.demo/env` tells too; asks nobody anything.
 
 /// The highest `--port-base`: the ports above it that the demo uses, or will, are still ports.
 pub const HIGHEST_PORT_BASE: i64 = 65_435;
@@ -78,3 +78,9 @@ pub const AGENTS: [Agent; 6] = [
 /// The agent that the story is about.
 pub const READER: Agent =
     Agent { id: "reader", role: "Reader", scope: "hr:read project:read crm:read", variable: None };
+
+/// What people connect with: a client without a secret, which acts for whoever signs in.
+pub const EDITOR: &str = "editor";
+
+/// Who signs in, and the role of theirs.
+pub const PERSON: (&str, &str) = ("demo", "Manager");

@@ -1,11 +1,12 @@
 //! The demo: starts the token service and the three guarded servers with fresh data, lets six agents
-//! try every tool, and tells the story of one denied call. Owns the order, and that whatever it has
-//! started ends with it.
+//! try every tool, and tells the story of one denied call and of a token that is taken back. Owns the
+//! order, and that whatever it has started ends with it.
 
 mod binaries;
 mod cast;
 mod folder;
 mod matrix;
+mod people;
 mod questions;
 mod screen;
 mod services;
@@ -26,6 +27,7 @@ use crate::matrix::Verdict;
 use crate::questions::{Found, QuestionError};
 use crate::screen::{RED, Screen};
 use crate::services::{ServiceError, Services};
+use crate::setup::FirstClients;
 use crate::story::Story;
 use crate::wire::WireError;
 
@@ -67,8 +69,12 @@ enum DemoError {
     Question(#[from] QuestionError),
     #[error("a new client has no secret")]
     NoSecret,
+    #[error("the system gives no random bytes for a password")]
+    NoRandomness,
     #[error("mcp-agent should have ended with {expected}: {said}")]
     OtherEnd { said: String, expected: i32 },
+    #[error("a token that was taken back was still let through {} s later", story::FELT_WITHIN.as_secs())]
+    NotFelt,
     #[error(transparent)]
     System(#[from] io::Error),
     #[error("the HTTP client cannot be made: {0}")]
@@ -129,14 +135,18 @@ async fn show(demo: &Demo, services: &mut Services) -> Result<(), DemoError> {
     let screen = demo.screen;
     screen.heading("Bailiwick: which tools may each agent call?");
     let agents = AGENTS.len();
-    screen.say(&format!("{agents} agents try every tool; one is refused, gets what it lacks, and loses it."));
-    setup::start(demo, services).await?;
-    let (administrator, admin) = setup::administrator(demo).await?;
+    screen.say(&format!(
+        "{agents} agents try every tool; one is refused, gets what it lacks, and loses it. Then a token is stolen."
+    ));
+    let FirstClients { administrator, guards } = setup::first_clients(demo)?;
+    setup::start(demo, &guards, services).await?;
+    let admin = setup::admin_api(demo, &administrator).await?;
     screen.heading("The servers, registered through the admin API");
     let servers = setup::servers(demo, &admin).await?;
     screen.heading("The agents: each has a role, which becomes the scope of its tokens");
     let agents = setup::agents(screen, &admin).await?;
-    setup::env(&demo.cast, &demo.folder, &administrator, &agents)?;
+    let password = people::register(demo, &admin).await?;
+    setup::env(&demo.cast, &demo.folder, &administrator, &agents, &password)?;
     let asking = setup::tokens(demo, &agents).await?;
     show_matrix(screen, &questions::ask_all(&demo.http, &servers, &asking).await?);
     let reader = agents.iter().find(|agent| agent.id == READER.id).ok_or(DemoError::NoSecret)?;
@@ -161,4 +171,5 @@ fn stays_up(demo: &Demo) {
     demo.screen.row("credentials", ".demo/env");
     demo.screen.row("logs", ".demo/logs/");
     demo.screen.row("API", &format!("{}/openapi.json", demo.cast.issuer));
+    people::show_how_to_go_on(demo);
 }

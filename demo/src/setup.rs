@@ -1,12 +1,14 @@
-//! Makes the demo's world: services that run, an administrator, servers that are registered, agents
-//! with a role each. Owns the order; each step prints what it did.
+//! Makes the demo's world: an administrator and a client for each server, services that run, servers that
+//! are registered, agents with a role each. Owns the order; each step prints what it did.
+
+use std::process::Command;
 
 use bailiwick_process::Secret;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::binaries;
-use crate::cast::{AGENTS, Cast};
+use crate::cast::{AGENTS, Cast, EDITOR, PERSON};
 use crate::folder::Folder;
 use crate::questions::{Asking, Questioned};
 use crate::screen::Screen;
@@ -14,17 +16,48 @@ use crate::services::Services;
 use crate::wire::{self, AdminApi, Credentials, WireError};
 use crate::{Demo, DemoError};
 
-/// Starts the four services at once and waits until all are ready.
-pub async fn start(demo: &Demo, services: &mut Services) -> Result<(), DemoError> {
-    let Demo { screen, cast, folder, binaries, http } = demo;
+/// What is made on the host, before any service runs.
+pub struct FirstClients {
+    /// The first administrator.
+    pub administrator: Credentials,
+    /// The clients by which the servers hear of revocations, in the order of the servers.
+    pub guards: Vec<Credentials>,
+}
+
+/// Makes the first administrator and a client for each server.
+pub fn first_clients(demo: &Demo) -> Result<FirstClients, DemoError> {
+    demo.screen.heading("Made on the host: the first administrator, and a client for each server");
+    demo.screen.say("A server hears with a client of its own what was taken back.");
+    let administrator = make_client(demo, "admin", "admin")?;
+    let guards = demo.cast.servers.iter().map(|server| make_client(demo, &format!("{}-guard", server.name), "guard"));
+    Ok(FirstClients { administrator, guards: guards.collect::<Result<_, _>>()? })
+}
+
+fn make_client(demo: &Demo, id: &str, role: &str) -> Result<Credentials, DemoError> {
+    let words = ["client", "create", "--id", id, "--role", role];
+    demo.screen.act(&format!("$ auth-service {}", words.join(" ")));
+    let made = binaries::json("auth-service", on_host(demo, &words).arg("--json"))?;
+    Credentials::read(&made).ok_or(DemoError::NoSecret)
+}
+
+/// A command of auth-service on the host: a process of its own on the data of the service.
+pub fn on_host(Demo { cast, folder, binaries, .. }: &Demo, words: &[&str]) -> Command {
     let mut command = binaries.command("auth-service");
-    command.args(["serve", "--listen", &format!("127.0.0.1:{}", cast.port)]).envs(of_auth_service(cast, folder));
+    command.args(words).envs([("AUTH_ISSUER", cast.issuer.clone()), ("AUTH_DATABASE_URL", folder.database("auth"))]);
+    command
+}
+
+/// Starts the four services at once, each server with the client by which it hears, and waits until all are ready.
+pub async fn start(demo: &Demo, guards: &[Credentials], services: &mut Services) -> Result<(), DemoError> {
+    let Demo { screen, cast, folder, binaries, http } = demo;
+    let command = on_host(demo, &["serve", "--listen", &format!("127.0.0.1:{}", cast.port)]);
     services.start("auth-service", &cast.issuer, folder.log("auth-service"), command)?;
-    for server in &cast.servers {
+    for (server, guard) in cast.servers.iter().zip(guards) {
         let mut command = binaries.command(server.binary);
         command.args(["--sample-data", "--listen", &format!("127.0.0.1:{}", server.port)]);
         command.args(["--resource", &server.resource, "--issuer", &cast.issuer]);
         command.args(["--database-url", &folder.database(server.name)]);
+        command.env("MCP_CLIENT_ID", &guard.id).env("MCP_CLIENT_SECRET", guard.secret.expose());
         let origin = server.resource.trim_end_matches("/mcp");
         services.start(server.binary, origin, folder.log(server.binary), command)?;
     }
@@ -36,23 +69,11 @@ pub async fn start(demo: &Demo, services: &mut Services) -> Result<(), DemoError
     Ok(())
 }
 
-/// The settings of auth-service, for the service and for its commands.
-fn of_auth_service(cast: &Cast, folder: &Folder) -> [(&'static str, String); 2] {
-    [("AUTH_ISSUER", cast.issuer.clone()), ("AUTH_DATABASE_URL", folder.database("auth"))]
-}
-
-/// Makes the first administrator, on the host, and gives its credentials and what it does its work with.
-pub async fn administrator(demo: &Demo) -> Result<(Credentials, AdminApi), DemoError> {
-    let Demo { screen, cast, folder, binaries, http } = demo;
-    screen.heading("The first administrator, made on the host");
-    screen.act("$ auth-service client create --id admin --role admin");
-    let mut command = binaries.command("auth-service");
-    command.args(["client", "create", "--id", "admin", "--role", "admin", "--json"]);
-    let made = binaries::json("auth-service", command.envs(of_auth_service(cast, folder)))?;
-    let credentials = Credentials::read(&made).ok_or(DemoError::NoSecret)?;
-    let token = wire::request_token(http, &cast.issuer, &credentials, &cast.admin).await?;
+/// What the administrator does its work with.
+pub async fn admin_api(Demo { cast, http, .. }: &Demo, administrator: &Credentials) -> Result<AdminApi, DemoError> {
+    let token = wire::request_token(http, &cast.issuer, administrator, &cast.admin).await?;
     let token = Secret::new(token.text("access_token")?);
-    Ok((credentials, AdminApi::new(http.clone(), cast.admin.clone(), token)))
+    Ok(AdminApi::new(http.clone(), cast.admin.clone(), token))
 }
 
 /// Registers the servers with the tools that their own binaries name.
@@ -114,7 +135,13 @@ fn given(answer: wire::Answer) -> Result<Option<Secret>, WireError> {
 }
 
 /// Writes `.demo/env`.
-pub fn env(cast: &Cast, folder: &Folder, administrator: &Credentials, agents: &[Credentials]) -> Result<(), DemoError> {
+pub fn env(
+    cast: &Cast,
+    folder: &Folder,
+    administrator: &Credentials,
+    agents: &[Credentials],
+    password: &Secret,
+) -> Result<(), DemoError> {
     let mut names = vec![("AUTH_ISSUER".to_owned(), cast.issuer.as_str()), ("ADMIN_RESOURCE".to_owned(), &cast.admin)];
     for server in &cast.servers {
         names.push((format!("{}_URL", server.name.to_uppercase()), &server.resource));
@@ -123,6 +150,9 @@ pub fn env(cast: &Cast, folder: &Folder, administrator: &Credentials, agents: &[
     for (name, client) in std::iter::once(("ADMIN", administrator)).chain(published) {
         names.push((format!("{name}_CLIENT_ID"), &client.id));
         names.push((format!("{name}_CLIENT_SECRET"), client.secret.expose()));
+    }
+    for (name, value) in [("PUBLIC_CLIENT_ID", EDITOR), ("DEMO_USER", PERSON.0), ("DEMO_PASSWORD", password.expose())] {
+        names.push((name.to_owned(), value));
     }
     Ok(folder.write_env(&names)?)
 }

@@ -1,15 +1,17 @@
-//! The story of one denied call: refused, allowed by a wider role, refused again. Owns the scenes, and
-//! that each ends as it should; else the demo fails.
+//! The story of one denied call: refused, allowed by a wider role, refused again; and of a token that is
+//! taken back. Owns the scenes, and that each ends as it should; else the demo fails.
+
+use std::time::Duration;
 
 use bailiwick_process::Secret;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
-use crate::binaries;
 use crate::cast::{READER, Server};
 use crate::screen::{DIM, GREEN, RED};
-use crate::wire::{self, AdminApi, Credentials};
-use crate::{Demo, DemoError};
+use crate::wire::{self, AdminApi, Answer, Credentials, WireError};
+use crate::{Demo, DemoError, binaries, setup};
 
 /// The tool that the reader wants.
 const TOOL: &str = "add_employee_record";
@@ -19,6 +21,15 @@ const SHOWN_ARGUMENT: &str = "first_name=Ada";
 
 /// The lines of the new employee's record that are shown.
 const SHOWN_OF_RECORD: [&str; 4] = ["employee_id", "employment_status", "first_name", "last_name"];
+
+/// The tool that the reader may call.
+const ALLOWED_TOOL: &str = "get_hr_summary";
+
+/// Within which a token that was taken back is refused: the promise.
+pub const FELT_WITHIN: Duration = Duration::from_secs(1);
+
+/// The pause between two calls with a token that was taken back.
+const ASKED_EVERY: Duration = Duration::from_millis(5);
 
 /// mcp-agent's exit codes for a denial and for success.
 const NOT_ALLOWED: i32 = 4;
@@ -50,15 +61,19 @@ impl Story<'_> {
         self.call_by_agent(&[], DONE)?;
         screen.heading("The administrator takes it back, and no new token allows the call");
         self.set_role(READER.scope).await?;
-        // The token of the call above lives until it expires. Once servers hear of revocations, it is
-        // tried again here.
-        self.call_by_agent(&["--fresh"], NOT_ALLOWED)
+        self.call_by_agent(&["--fresh"], NOT_ALLOWED)?;
+        screen.heading("A token is stolen: it works for whoever has it");
+        let stolen = self.token().await?;
+        self.let_through(&stolen).await?;
+        screen.heading("The operator takes it back, and the very same token is refused");
+        self.taken_back(&stolen).await?;
+        screen.heading("The reader goes on, with a new token");
+        self.let_through(&self.token().await?).await
     }
 
     async fn denied_on_the_wire(&self) -> Result<(), DemoError> {
-        let Demo { screen, cast, http, .. } = self.demo;
-        let token = wire::request_token(http, &cast.issuer, self.reader, &self.hr.resource).await?;
-        let token = Secret::new(token.text("access_token")?);
+        let Demo { screen, http, .. } = self.demo;
+        let token = self.token().await?;
         screen.act(&format!("{} calls {TOOL}: POST {}", self.reader.id, self.hr.resource));
         let answer = wire::ask(http, &self.hr.resource, &token, "tools/call", Some((TOOL, new_employee()))).await?;
         let missing = format!(r#"error="insufficient_scope", scope="hr:{TOOL}""#);
@@ -66,11 +81,69 @@ impl Story<'_> {
             return Err(answer.unexpected().into());
         }
         screen.quote(&format!("HTTP {}", answer.status), RED);
+        self.show_challenge(&answer);
+        Ok(())
+    }
+
+    /// The operator ends the tokens of the reader, on the command line and so in another process; the token is
+    /// tried until it is refused.
+    async fn taken_back(&self, token: &Secret) -> Result<(), DemoError> {
+        let screen = self.demo.screen;
+        let words = ["revocation", "add", "client", &self.reader.id, "--reason", "stolen"];
+        screen.act(&format!("$ auth-service {}", words.join(" ")));
+        let _ = binaries::json("auth-service", setup::on_host(self.demo, &words).arg("--json"))?;
+        let done = Instant::now();
+        let refused = loop {
+            let answer = self.call(token).await?;
+            if answer.status != StatusCode::OK {
+                break answer;
+            }
+            if done.elapsed() > FELT_WITHIN {
+                return Err(DemoError::NotFelt);
+            }
+            sleep(ASKED_EVERY).await;
+        };
+        let elapsed = done.elapsed().as_millis();
+        if !refused.challenge.contains(r#"error="invalid_token""#) {
+            return Err(refused.unexpected().into());
+        }
+        self.say_call();
+        screen.quote(&format!("HTTP {}, {elapsed} ms after the command had ended", refused.status), RED);
+        self.show_challenge(&refused);
+        Ok(())
+    }
+
+    /// A new token of the reader for HR.
+    async fn token(&self) -> Result<Secret, WireError> {
+        let Demo { cast, http, .. } = self.demo;
+        let answer = wire::request_token(http, &cast.issuer, self.reader, &self.hr.resource).await?;
+        answer.text("access_token").map(Secret::new)
+    }
+
+    /// A call that the reader may do.
+    async fn call(&self, token: &Secret) -> Result<Answer, WireError> {
+        let call = Some((ALLOWED_TOOL, json!({})));
+        wire::ask(&self.demo.http, &self.hr.resource, token, "tools/call", call).await
+    }
+
+    /// Does that call, which has to be let through.
+    async fn let_through(&self, token: &Secret) -> Result<(), DemoError> {
+        let answer = self.call(token).await?.well()?;
+        self.say_call();
+        self.demo.screen.quote(&format!("HTTP {}", answer.status), GREEN);
+        Ok(())
+    }
+
+    fn say_call(&self) {
+        self.demo.screen.act(&format!("{} calls {ALLOWED_TOOL}: POST {}", self.reader.id, self.hr.resource));
+    }
+
+    fn show_challenge(&self, answer: &Answer) {
+        let screen = self.demo.screen;
         screen.quote("WWW-Authenticate: Bearer", DIM);
         for parameter in answer.challenge.trim_start_matches("Bearer ").split_inclusive(", ") {
             screen.quote(&format!("  {}", parameter.trim_end()), DIM);
         }
-        Ok(())
     }
 
     async fn set_role(&self, scope: &str) -> Result<(), DemoError> {

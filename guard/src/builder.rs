@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, SharedSecret, UnixSeconds};
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 
+use crate::MOST_IN_HAND;
 use crate::calls::Calls;
 use crate::challenge::Challenges;
 use crate::client_uses::ClientUses;
@@ -267,6 +269,7 @@ impl<'a> GuardBuilder<'a> {
             keys: Arc::new(keys),
             verified: VerifiedTokens::new(),
             sessions: Sessions::new(),
+            places: Semaphore::new(MOST_IN_HAND),
             revocations,
             resource: self.resource,
             issuer: self.issuer,

@@ -11,6 +11,7 @@ use futures::{FutureExt, future};
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::sync::Semaphore;
 use tower::Layer;
 
 use crate::builder::GuardBuilder;
@@ -27,7 +28,7 @@ use crate::origin::Origins;
 use crate::record::Recorder;
 use crate::revocations::{Hearing, Revocations};
 use crate::session::Sessions;
-use crate::verified::VerifiedTokens;
+use crate::verified::{FORGET_EVERY, VerifiedTokens};
 use crate::{LARGEST_BODY, metadata, token_endpoint, version};
 
 /// What a guard is made of.
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     /// Without credentials there are none.
     pub(crate) revocations: Option<Arc<Revocations>>,
     pub(crate) sessions: Sessions,
+    /// The places of those requests that are with the server.
+    pub(crate) places: Semaphore,
 }
 
 /// Stands in front of one MCP server: only what a token allows goes through. Cheap to clone; all
@@ -120,8 +123,8 @@ impl Guard {
         metadata::routes(resource, &metadata::document(resource, issuer, methods.read_scope(), title))
     }
 
-    /// Keeps the issuer's keys fresh and, where there are credentials, hears its revocations for as long
-    /// as it is polled; it never ends. Without it keys are fetched when a request needs them, but
+    /// Keeps the issuer's keys fresh, forgets tokens that have ended and, where there are credentials, hears
+    /// the issuer's revocations, for as long as it is polled; it never ends. Without it keys are fetched when a request needs them, but
     /// revocations are not heard: a guard with credentials then refuses every request with 503.
     pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
         let random = || {
@@ -139,7 +142,7 @@ impl Guard {
             Some(revocations) => Arc::clone(revocations).listen(random).boxed(),
             None => future::pending().boxed(),
         };
-        future::join(keys, revocations).map(drop)
+        future::join3(keys, revocations, forget_ended_tokens(self.clone())).map(drop)
     }
 
     /// Whether tokens can be judged: there are keys that are not older than an hour, and what is heard of
@@ -232,5 +235,12 @@ impl fmt::Debug for Guard {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Parts { resource, issuer, .. } = self.parts();
         formatter.debug_struct("Guard").field("resource", resource).field("issuer", issuer).finish_non_exhaustive()
+    }
+}
+
+async fn forget_ended_tokens(guard: Guard) {
+    loop {
+        tokio::time::sleep(FORGET_EVERY).await;
+        guard.0.verified.forget_ended(guard.0.clock.now());
     }
 }

@@ -1,14 +1,15 @@
 //! The tower layer: the order of the checks, and what becomes of a request and of its answer. Owns
 //! the order; each check lives in its module.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION};
 use http::request::Parts as RequestParts;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::SemaphorePermit;
 use tower::{BoxError, Layer, Service};
 
 use crate::answer::{self, Asked};
@@ -23,7 +24,7 @@ use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::refused_message::RefusedMessage;
 use crate::session::SESSION_ID;
-use crate::{LARGEST_BODY, challenge, expiry, modes, origin};
+use crate::{LARGEST_BODY, challenge, expiry, modes, origin, unread};
 
 /// What becomes of `Mcp-Session-Id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,20 +95,25 @@ impl GuardLayer {
     {
         let guard = self.guard.parts();
         let (parts, body) = request.into_parts();
+        let body = pin!(body);
+        let mut body = body.fuse();
         let mut record = Record::begin();
         let page = match guard.hosts.check(&parts).and_then(|()| guard.origins.check(&parts.headers)) {
             Ok(page) => page,
-            Err(refusal) => return Ok(self.refuse(refusal, &parts, &record)),
+            Err(refusal) => return Ok(self.refuse(refusal, &parts, &mut body, &record).await),
         };
         let mut answer = if origin::is_preflight(&parts) {
             origin::preflight_answer(&parts.headers)
         } else {
-            match self.check(&parts, body, &mut record).await {
-                Ok((principal, body)) => {
+            match self.check(&parts, &mut body, &mut record).await {
+                Ok(Admitted { principal, body, place }) => {
                     guard.recorder.allowed(&record);
-                    self.forward(inner, Request::from_parts(parts, body), principal, &record.method).await?
+                    let answer =
+                        self.forward(inner, Request::from_parts(parts, body), principal, &record.method).await?;
+                    drop(place);
+                    answer
                 }
-                Err(refusal) => self.refuse(refusal, &parts, &record),
+                Err(refusal) => self.refuse(refusal, &parts, &mut body, &record).await,
             }
         };
         if let Some(page) = page {
@@ -117,9 +123,9 @@ impl GuardLayer {
     }
 
     /// Token, revocations, size, JSON, decision: the caller and the body that goes on to the server.
-    async fn check<B>(&self, parts: &RequestParts, body: B, record: &mut Record) -> Result<(Principal, Body), Refusal>
+    async fn check<B>(&self, parts: &RequestParts, body: &mut B, record: &mut Record) -> Result<Admitted<'_>, Refusal>
     where
-        B: http_body::Body<Error: Into<BoxError>>,
+        B: http_body::Body<Error: Into<BoxError>> + Unpin,
     {
         let guard = self.guard.parts();
         let principal = modes::identify(guard, parts).await?;
@@ -134,12 +140,14 @@ impl GuardLayer {
         if self.sessions == SessionPolicy::Bound && !answer::is_modern(&parts.headers) {
             guard.sessions.check(&parts.headers, &principal)?;
         }
-        if parts.method != Method::POST {
-            return Ok((principal, Body::empty()));
-        }
-        let body = whole(body).await?;
-        // It may have taken its time, and whoever was let in to send it may be shut out by now.
+        let body = if parts.method == Method::POST { Some(whole(body).await?) } else { None };
+        // Nobody closes it, so that there is a place for everybody in the end.
+        let place = guard.places.acquire().await.ok();
+        // Both may have taken their time, and whoever was let in to send a body may be shut out by now.
         still_accepted(guard, &principal)?;
+        let Some(body) = body else {
+            return Ok(Admitted { principal, body: Body::empty(), place });
+        };
         let message = Message::read(&body).map_err(Refusal::NotAMessage)?;
         let agreement = if answer::is_modern(&parts.headers) { message.agrees_with(&parts.headers) } else { Ok(()) };
         match authorize(guard, &principal, message, record) {
@@ -148,7 +156,7 @@ impl GuardLayer {
             decided => agreement.and(decided)?,
         }
         guard.calls.take(&principal, record)?;
-        Ok((principal, Body::from(body)))
+        Ok(Admitted { principal, body: Body::from(body), place })
     }
 
     /// Asks the server, and sees to what its answer shows and how long it may stay open.
@@ -196,7 +204,11 @@ impl GuardLayer {
         request.extensions_mut().insert(principal);
     }
 
-    fn refuse(&self, refusal: Refusal, parts: &RequestParts, record: &Record) -> Response<Body> {
+    /// The answer to a refused request, after which the connection can be used again or says that it cannot.
+    async fn refuse<B>(&self, refusal: Refusal, parts: &RequestParts, body: &mut B, record: &Record) -> Response<Body>
+    where
+        B: http_body::Body<Error: Into<BoxError>> + Unpin,
+    {
         let guard = self.guard.parts();
         guard.recorder.denied(record, &refusal);
         let asked = Asked {
@@ -210,8 +222,19 @@ impl GuardLayer {
         if let Some(refused) = refused {
             answer.extensions_mut().insert(refused);
         }
+        if !unread::read_away(body, parts).await {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         answer
     }
+}
+
+/// A request that may go on to the server.
+struct Admitted<'a> {
+    principal: Principal,
+    body: Body,
+    /// Held until the server's answer begins.
+    place: Option<SemaphorePermit<'a>>,
 }
 
 /// Checks what can change while credentials are in use: whether they have ended or were taken back.

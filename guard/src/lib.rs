@@ -80,6 +80,7 @@ mod retry;
 mod revocations;
 mod session;
 mod token_endpoint;
+mod unread;
 mod verified;
 mod version;
 
@@ -102,6 +103,10 @@ pub use revocations::Hearing;
 
 /// The largest request body, in bytes. A larger one is answered with 413.
 pub const LARGEST_BODY: usize = 1024 * 1024;
+
+/// Requests that are with the server at one time. Further ones wait behind the guard's checks, where they
+/// take a tenth of the memory that a server needs for one in hand.
+pub const MOST_IN_HAND: usize = 128;
 
 /// The largest list of tools, or event on a stream that may hold one, that is read, in bytes. The
 /// server's own answers, so not an attacker's to choose.

@@ -4,8 +4,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io;
-use std::net::{self, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,6 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use listenfd::ListenFd;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -23,7 +21,10 @@ use tokio::task::JoinSet;
 use tokio::time;
 use tokio_rustls::TlsAcceptor;
 
+pub use self::opening::{BindError, bind, handed_over};
 use crate::tls::ServerConfig;
+
+mod opening;
 
 /// The numbers of one listener.
 #[derive(Clone, Copy, Debug)]
@@ -66,28 +67,6 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
-/// Why a listener could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Somebody else listens there.
-    #[error("{0} is taken: another process listens there; stop it or choose another address")]
-    Taken(SocketAddr),
-    /// Anything else.
-    #[error("cannot listen on {0}: {1}")]
-    Other(SocketAddr, #[source] io::Error),
-    /// What the service manager hands over is not what the settings say.
-    #[error(
-        "the service manager hands over {handed_over}, and the settings say {expected}: let ListenStream= of the \
-         socket unit and the setting name the same address, and only one"
-    )]
-    HandedOver {
-        /// The listener, or what came in its place.
-        handed_over: String,
-        /// The address of the settings.
-        expected: SocketAddr,
-    },
-}
-
 /// Why a request got no answer; its connection is closed.
 #[derive(Debug, thiserror::Error)]
 #[error("the request took too long")]
@@ -96,40 +75,6 @@ struct TooSlow;
 /// How long to wait after the operating system refused a connection, as it does when it has no
 /// file descriptors left.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(100);
-
-/// Opens a listener on `address`.
-///
-/// # Errors
-/// Names the address, and whether it is taken.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => BindError::Taken(address),
-        _ => BindError::Other(address, error),
-    })
-}
-
-/// The listener on `address` that the service manager holds open and hands over, if it does: systemd's
-/// socket activation (sd_listen_fds(3)). While the process restarts, connections wait there. Changes
-/// the environment, so it is asked once, before there are threads.
-///
-/// # Errors
-/// [`BindError::HandedOver`] where it listens elsewhere.
-pub fn handed_over(address: SocketAddr) -> Result<Option<net::TcpListener>, BindError> {
-    let wrong = |handed_over: String| BindError::HandedOver { handed_over, expected: address };
-    let mut handed = ListenFd::from_env();
-    if handed.len() > 1 {
-        return Err(wrong(format!("{} sockets", handed.len())));
-    }
-    let Some(listener) = handed.take_tcp_listener(0).map_err(|error| wrong(error.to_string()))? else {
-        return Ok(None);
-    };
-    let found = listener.local_addr().map_err(|error| wrong(error.to_string()))?;
-    if found != address {
-        return Err(wrong(format!("a listener on {found}")));
-    }
-    listener.set_nonblocking(true).map_err(|error| BindError::Other(address, error))?;
-    Ok(Some(listener))
-}
 
 /// Answers requests with `service`, over TLS where its parameters are given, until `stop` ends; then
 /// lets the requests in hand end within [`Limits::drain`]. Each request carries its [`PeerAddress`].
@@ -305,14 +250,6 @@ mod tests {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let own = stream.local_addr().unwrap().to_string();
         assert!(answer_to(&mut stream, GET).await.ends_with(&own));
-    }
-
-    #[tokio::test]
-    async fn a_taken_address_is_named() {
-        let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = first.local_addr().unwrap();
-        let error = bind(address).await.unwrap_err().to_string();
-        assert!(error.starts_with(&format!("{address} is taken")), "{error}");
     }
 
     #[tokio::test]

@@ -1,13 +1,19 @@
 //! Where a process tells what it does: JSON lines on standard output for services, plain text on
 //! standard error for commands. Owns the form; what is worth a line its caller decides.
 
-use std::fmt;
+use std::fmt::{Display, Formatter, Result as Formatted};
 use std::io;
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing::Metadata;
+use tracing_subscriber::filter::{ParseError, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use self::json_line::JsonLine;
+
+mod json_line;
 
 /// Which records are written: a level (`info`), or directives such as `info,bailiwick_guard=debug`.
 /// Checked when it is parsed, so that a wrong one is an error of the settings.
@@ -15,8 +21,9 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 pub struct Filter(String);
 
 impl Filter {
-    /// What is written where nothing is set.
-    pub const DEFAULT: &'static str = "info";
+    /// What an MCP server writes where nothing is set: of rmcp only what is amiss, since it tells three times of
+    /// every request what the guard tells once.
+    pub const DEFAULT: &'static str = "info,rmcp=warn";
 
     fn to_env_filter(&self) -> EnvFilter {
         EnvFilter::new(&self.0)
@@ -32,25 +39,27 @@ impl FromStr for Filter {
     }
 }
 
-impl fmt::Display for Filter {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Display for Filter {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> Formatted {
         formatter.write_str(&self.0)
     }
 }
 
-/// From now on every record is one JSON object on one line of standard output.
+/// From now on every record is one JSON object on one line of standard output. Spans, which libraries
+/// open for every request, are switched off: no line would show them.
 ///
 /// # Errors
 /// Where the process already has a subscriber.
 pub fn as_json_lines(filter: &Filter) -> Result<(), TryInitError> {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_span_list(false)
-        .with_env_filter(filter.to_env_filter())
-        .with_writer(io::stdout)
-        .finish()
+    tracing_subscriber::registry()
+        .with(filter.to_env_filter())
+        .with(filter_fn(is_event))
+        .with(fmt::layer().event_format(JsonLine).with_writer(io::stdout))
         .try_init()
+}
+
+fn is_event(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 /// From now on every record is a line for people on standard error, so that a command's result has
@@ -59,7 +68,7 @@ pub fn as_json_lines(filter: &Filter) -> Result<(), TryInitError> {
 /// # Errors
 /// Where the process already has a subscriber.
 pub fn as_text(filter: &Filter) -> Result<(), TryInitError> {
-    tracing_subscriber::fmt()
+    fmt()
         .with_target(false)
         .without_time()
         .with_env_filter(filter.to_env_filter())

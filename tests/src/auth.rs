@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::admin::AdminApi;
 use crate::binary::{self, Ended};
 use crate::http::{self, Answer, Http};
-use crate::service::Service;
+use crate::service::{Service, eventually};
 
 /// What a client authenticates with.
 #[derive(Clone, Debug)]
@@ -154,6 +154,21 @@ impl AuthService {
         self.request_token(client, more).expect(200).text("access_token")
     }
 
+    /// The tokens that were issued to a client until now, as the log tells of them.
+    #[must_use]
+    pub fn issued_to(&self, client_id: &str) -> Vec<Value> {
+        let log = self.process.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["message"] == "token issued" && line["client_id"] == client_id).collect()
+    }
+
+    /// The same, once there are so many: the log comes a little after the answers.
+    #[must_use]
+    pub fn await_issued(&self, client_id: &str, count: usize) -> Vec<Value> {
+        eventually("the log tells of the tokens", || self.issued_to(client_id).len() >= count);
+        self.issued_to(client_id)
+    }
+
     /// What `/oauth2/introspect` tells `client` of `token`.
     #[must_use]
     pub fn introspect(&self, client: &Credentials, token: &str) -> Value {
@@ -164,5 +179,12 @@ impl AuthService {
     #[must_use]
     pub fn jwks(&self) -> Value {
         self.get("/.well-known/jwks.json").expect(200).json()
+    }
+
+    /// The settings by which a command finds this service's data.
+    #[must_use]
+    pub fn environment(&self) -> [(&'static str, String); 2] {
+        let database = self.folder.join("auth.db");
+        [("AUTH_ISSUER", self.issuer.clone()), ("AUTH_DATABASE_URL", format!("sqlite://{}", database.display()))]
     }
 }

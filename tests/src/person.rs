@@ -47,15 +47,34 @@ impl Person {
         }
     }
 
+    /// Follows a client's link, lets the client do all that it asks for, and gives the answer that sends the
+    /// browser back to it.
+    #[must_use]
+    pub fn agree(&self, browser: &Browser, url: &str) -> Answer {
+        self.decide(browser, url, "allow")
+    }
+
+    /// The same, with the decision where one is asked for: `allow` or `deny`.
+    #[must_use]
+    pub fn decide(&self, browser: &Browser, url: &str, decision: &str) -> Answer {
+        let page = self.follow(browser, url);
+        if page.status == 303 {
+            return page;
+        }
+        browser.submit(&Form::to(&page, "/consent").with("decision", decision))
+    }
+
+    /// The same, and comes back to where the client listens on this machine.
+    pub fn agree_and_return(&self, browser: &Browser, url: &str) {
+        let answer = self.agree(browser, url).expect(303);
+        // Our cookies are not for that site.
+        let _ = Browser::new().get(answer.header("location")).expect(200);
+    }
+
     /// Lets an editor do all that it asks for, and gives the code that it gets.
     #[must_use]
     pub fn allow(&self, browser: &Browser, editor: &Editor<'_>, changes: &[Change<'_>]) -> String {
-        let page = self.follow(browser, &editor.url(changes));
-        let answer = if page.status == 303 {
-            page
-        } else {
-            browser.submit(&Form::to(&page, "/consent").with("decision", "allow"))
-        };
+        let answer = self.agree(browser, &editor.url(changes));
         let code = carried(&answer, "code");
         assert!(!code.is_empty(), "no code: {answer:#?}");
         code

@@ -13,7 +13,8 @@ pub fn command(script: &str, arguments: &[&str]) -> Command {
     let hint = "is missing: scripts/test makes it (CONTRIBUTING.md says how to do it by hand)";
     assert!(interpreter.exists(), "{} {hint}", interpreter.display());
     let mut command = Command::new(interpreter);
-    command.arg("-I").arg(binary::repository().join("tests/python").join(script)).args(arguments);
+    // Apart from the tester's own settings and packages; what lies beside the script is found.
+    command.args(["-E", "-s", "-B"]).arg(binary::repository().join("tests/python").join(script)).args(arguments);
     for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
         command.env_remove(proxy);
     }

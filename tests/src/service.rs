@@ -23,7 +23,7 @@ pub fn free_port() -> u16 {
 
 /// Asks again and again until the answer is yes. For what a process does by itself after a while; each
 /// question costs a request, so that this is no busy loop.
-pub fn eventually(what: &str, question: impl Fn() -> bool) {
+pub fn eventually(what: &str, mut question: impl FnMut() -> bool) {
     let deadline = Instant::now() + READY_WITHIN;
     while !question() {
         assert!(Instant::now() < deadline, "{what}: not within {READY_WITHIN:?}");

@@ -3,7 +3,7 @@
 //! target/screenshots for people to look at.
 
 use bailiwick_e2e::chromium::{Chromium, Screen};
-use bailiwick_e2e::{Editor, Person, World};
+use bailiwick_e2e::{Agent, Editor, Person, World};
 use serde_json::{Value, json};
 
 const REDIRECT_PATH: &str = "/health/live";
@@ -104,6 +104,33 @@ fn a_person_comes_all_the_way_by_keyboard_alone() {
     assert_eq!(complaints, [""; 0]);
     browser.open(&editor_url(&editor, &redirect_uri, "hr:read"));
     let _ = browser.arrive(&redirect_uri);
+}
+
+#[test]
+fn mcp_agent_opens_the_browser_and_the_person_comes_back_to_a_page_that_may_be_closed() {
+    let world = World::shared();
+    let person = world.person("browser-login", &["Officer"]);
+    let editor = world.editor_with(&json!({"client_name": "mcp-agent"}));
+    let browser = Chromium::start();
+    let agent =
+        Agent::new().with("MCP_AGENT_SERVER", &world.hr.resource).with("MCP_AGENT_CLIENT_ID", &editor.client_id);
+    let agent = agent.with("BROWSER", browser.opener().to_str().unwrap());
+    let login = agent.begin_login_in_browser(&[]);
+    let _ = browser.arrive(&format!("{}/login?", world.auth.issuer));
+    type_credentials(&browser, &person);
+    let _ = browser.arrive(&format!("{}/consent?", world.auth.issuer));
+    browser.click("button[value=allow]");
+    let _ = browser.arrive("http://127.0.0.1:");
+    browser.await_text("You can close this window");
+    for screen in SCREENS {
+        browser.show_on(screen);
+        looks_well(&browser, screen, "logged-in");
+    }
+    let complaints: Vec<String> =
+        browser.complaints().into_iter().filter(|complaint| complaint.contains("Content Security Policy")).collect();
+    assert_eq!(complaints, [""; 0]);
+    assert_eq!(login.end().well().json()["subject"], json!(person.user_id));
+    assert_eq!(agent.run(&["call", "get_hr_summary"]).well().code, 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What scripts/demo shows, run as it is from the built binaries: it fits the terminal, needs no colour,
 //! and tells the truth of who may call what.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 use bailiwick_e2e::binary::{self, Ended};
 use bailiwick_e2e::service::free_port;
+use bailiwick_e2e::{Agent, Browser, Person};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// How many ports it takes, one after the other. Another process may take one before it does.
@@ -90,6 +92,21 @@ fn the_story_ends_where_it_began() {
 }
 
 #[test]
+fn a_token_that_works_is_taken_back_and_refused_within_a_second() {
+    let shown = Demo::new().once(100, &[]).well().stdout;
+    let scenes: Vec<&str> = shown.split("A token is stolen").nth(1).unwrap().split("\n\n").collect();
+    let [works, taken_back, goes_on, ..] = scenes[..] else { panic!("scenes are missing: {shown}") };
+    for scene in [works, goes_on] {
+        assert!(scene.contains("reader calls get_hr_summary") && scene.contains("HTTP 200 OK"), "{shown}");
+    }
+    assert!(taken_back.contains("$ auth-service revocation add client reader"), "{shown}");
+    let after = taken_back.split("HTTP 401 Unauthorized, ").nth(1).and_then(|rest| rest.split(" ms").next());
+    let milliseconds: u64 = after.unwrap().parse().unwrap();
+    assert!(milliseconds <= 1000, "{shown}");
+    assert!(taken_back.contains(r#"error="invalid_token""#), "{shown}");
+}
+
+#[test]
 fn a_taken_port_is_named_and_nothing_is_started() {
     let demo = Demo::new();
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, demo.base + 2)).unwrap();
@@ -105,6 +122,8 @@ fn it_stays_up_until_it_is_stopped_and_leaves_nothing_behind() {
     let mut running = demo.command(&[]).stdout(Stdio::piped()).spawn().unwrap();
     let mut shown = BufReader::new(running.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(shown.any(|line| line.starts_with("Ready")), "it ended before it was ready");
+    assert!(shown.any(|line| line.contains("mcp-agent login --server")), "it does not say how to sign in");
+    assert!(shown.any(|line| line.contains("claude mcp add --transport http")), "it does not say how to connect");
     let env = demo.env();
     let names: Vec<_> = env.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
     for name in ["AUTH_ISSUER", "ADMIN_RESOURCE", "ADMIN_CLIENT_SECRET", "HR_URL", "PROJECT_URL", "CRM_URL"] {
@@ -115,6 +134,7 @@ fn it_stays_up_until_it_is_stopped_and_leaves_nothing_behind() {
     }
     let mode = std::fs::metadata(demo.folder.path().join(".demo/env")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    person_of_the_demo_takes_part(&env);
     let base = demo.base;
     let other = Demo { base: Demo::new().base, ..demo };
     let again = other.once(80, &[]);
@@ -123,4 +143,20 @@ fn it_stays_up_until_it_is_stopped_and_leaves_nothing_behind() {
     assert!(stopped.success());
     assert!(running.wait().unwrap().success());
     assert!(are_free(base), "something was left behind");
+}
+
+/// Signs in with what the file of names tells, and calls as that person.
+fn person_of_the_demo_takes_part(env: &str) {
+    let value = |name: &str| {
+        let found = env.lines().filter_map(|line| line.split_once('=')).find(|(known, _)| *known == name);
+        found.unwrap_or_else(|| panic!("no {name}")).1.to_owned()
+    };
+    let person = Person { user_id: String::new(), username: value("DEMO_USER"), password: value("DEMO_PASSWORD") };
+    assert!(person.password.len() >= 12);
+    let agent = Agent::new().with("MCP_AGENT_SERVER", &value("CRM_URL"));
+    let login = agent.begin_login(&["--client-id", &value("PUBLIC_CLIENT_ID")]);
+    let browser = Browser::new();
+    let _ = browser.get(person.decide(&browser, &login.url, "allow").header("location")).expect(200);
+    let told = login.end().well().json();
+    assert_eq!((&told["roles"], &told["scope"]), (&json!(["Manager"]), &json!("crm:*")), "{told}");
 }

@@ -1,6 +1,7 @@
 //! The rules of the HR tools, over HTTP: what they take, what they refuse and what they keep. Tests
 //! that count start a world of their own.
 
+use bailiwick_e2e::hr::leave;
 use bailiwick_e2e::{Caller, Era, World};
 use serde_json::{Value, json};
 
@@ -10,14 +11,6 @@ fn employee(email: &str) -> Value {
         "first_name": "Ada", "last_name": "Byron", "email": email, "phone": "+44-20-0101",
         "department": "Engineering", "position": "Analyst", "hire_date": "2026-02-28", "salary": 91000.5,
         "location": "London", "emergency_contact": "Anne Byron", "emergency_phone": "+44-20-0102",
-    })
-}
-
-/// The arguments of a leave of six days.
-fn leave() -> Value {
-    json!({
-        "employee_id": "EMP-001", "leave_type": "annual", "start_date": "2026-03-02", "end_date": "2026-03-07",
-        "reason": "Family",
     })
 }
 

@@ -76,7 +76,11 @@ fn a_wrong_command_line_is_usage() {
         &["profile", "add", "../x"],
         &["profile", "add", "x"],
         &["completion", "nonsense"],
-        &["tools", "--client-id", "x", "--server", "http://localhost:1/mcp"],
+        &["login", "--server", "http://localhost:1/mcp"],
+        &["login", "--client-id", "x"],
+        &["login", "--client-id", "x", "--server", "http://localhost:1/mcp", "--wait", "0"],
+        &["login", "--client-id", "x", "--server", "http://localhost:1/mcp", "--callback-port", "0"],
+        &["logout"],
     ] {
         let ended = agent.run(arguments);
         assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{arguments:?}: {ended:#?}");

@@ -1,10 +1,35 @@
 //! Every row of the table of answers of a guarded server (docs/reference/errors.md), in each era. Tokens
 //! that are not accepted have a file of their own, `mcp_tokens.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
 use bailiwick_e2e::http;
 use bailiwick_e2e::service::free_port;
 use bailiwick_e2e::{Caller, Era, HrServer, TestIssuer, World};
 use serde_json::json;
+
+/// The head of a request with a body of that length.
+fn head(world: &World, header: &str, length: usize) -> String {
+    format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n{header}\r\n",
+        world.hr.process.port
+    )
+}
+
+/// The next answer of a connection that goes on after it; empty where the connection ended instead.
+fn next_answer(stream: &mut TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let mut answer = String::new();
+    while !answer.ends_with("\r\n\r\n") && reader.read_line(&mut answer).unwrap() > 0 {}
+    let length = answer.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+    let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
+    reader.read_exact(&mut body).unwrap();
+    answer
+}
 
 #[test]
 fn without_a_token_the_challenge_names_metadata_and_scope_and_no_error() {
@@ -40,14 +65,32 @@ fn another_scheme_is_answered_as_no_token() {
 }
 
 #[test]
-fn the_body_of_an_unknown_caller_is_not_read() {
+fn the_body_of_an_unknown_caller_is_not_waited_for_for_long() {
     let world = World::shared();
-    let head = format!(
-        "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nContent-Type: application/json\r\n\
-         Content-Length: 1000000\r\nConnection: close\r\n\r\n",
-        world.hr.process.port
-    );
-    assert!(http::send_raw(world.hr.process.port, head.as_bytes()).starts_with("HTTP/1.1 401 "));
+    let mut stream = TcpStream::connect(("127.0.0.1", world.hr.process.port)).unwrap();
+    stream.write_all(head(&world, "", 1_000_000).as_bytes()).unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("connection: close\r\n"), "{answer}");
+}
+
+#[test]
+fn a_connection_serves_the_next_request_after_a_refusal() {
+    let world = World::shared();
+    let bodies = [r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, &"x".repeat(100_000)];
+    for (header, status) in [("", 401), ("Authorization: Bearer nonsense\r\n", 401), ("Origin: null\r\n", 403)] {
+        let mut stream = TcpStream::connect(("127.0.0.1", world.hr.process.port)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        // Head and body in two writes, as many clients do: which of them the server meets is a race.
+        for attempt in 0..100 {
+            let body = bodies[attempt % bodies.len()];
+            stream.write_all(head(&world, header, body.len()).as_bytes()).unwrap();
+            stream.write_all(body.as_bytes()).unwrap();
+            let answer = next_answer(&mut stream);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{header}, attempt {attempt}: {answer:?}");
+            assert!(!answer.contains("connection: close"), "{header}, attempt {attempt}: {answer:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The public conformance suite of MCP, in both eras of the protocol: our servers pass what it asks of
-//! every server, and a server with all that it asks for passes the same behind the guard as without.
+//! every server, a server with all that it asks for passes the same behind the guard as without, and the
+//! token service passes what it asks of authorization servers.
 
 #![expect(
     clippy::print_stderr,
@@ -15,7 +16,7 @@ use bailiwick_e2e::bearer_proxy::BearerProxy;
 use bailiwick_e2e::conformance::{self, Verdicts};
 use bailiwick_e2e::guarded_server::Kind;
 use bailiwick_e2e::service::Service;
-use bailiwick_e2e::{CRM, GuardedServer, PROJECT, World, binary, http, markdown};
+use bailiwick_e2e::{Browser, CRM, GuardedServer, PROJECT, World, binary, http, markdown};
 use serde_json::json;
 
 /// The revisions of the two eras, and the scenarios of each that need nothing of a server but to be one.
@@ -124,6 +125,28 @@ fn a_server_passes_the_same_behind_the_guard_as_without() {
         let won: Vec<_> = guarded.difference(&bare).collect();
         assert!(lost.is_empty() && won.is_empty(), "at {revision} the guard loses {lost:#?} and wins {won:#?}");
     }
+}
+
+#[test]
+fn the_token_service_passes_what_every_authorization_server_has_to() {
+    let world = World::start();
+    let (person, editor, browser) = (world.person("ada", &["Officer"]), world.editor(), Browser::new());
+    let verdicts = conformance::run_authorization(&world.auth.issuer, &editor.client_id, &world.hr.resource, |page| {
+        person.agree_and_return(&browser, page);
+    });
+    eprintln!("auth-service: {verdicts}");
+    let passed: Vec<String> = verdicts.passed().map(|(scenario, check)| format!("{scenario}:{check}")).collect();
+    let both = [
+        "authorization-code-grant:authorization-code-grant",
+        "authorization-server-metadata-endpoint:authorization-server-metadata",
+    ];
+    assert_eq!(passed, both);
+    fails_as_expected("auth-service", &verdicts, "authorization.yml");
+    assert_eq!(
+        world.auth.await_issued(&editor.client_id, 1)[0]["scope"],
+        "hr:*",
+        "without a scope it is all that is allowed"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::thread;
 
+use bailiwick_e2e::jwt;
 use bailiwick_e2e::{Answer, Browser, Credentials, Editor, Person, World};
 use serde_json::json;
 
@@ -169,6 +170,18 @@ fn revoking_a_refresh_token_ends_its_grant() {
     }
     refused(&editor.refresh(&token, &[]));
     assert_eq!(world.auth.introspect(&guard, &first.text("access_token"))["active"], false);
+}
+
+#[test]
+fn an_operator_that_revokes_a_grant_ends_its_refresh_token_too() {
+    let world = World::shared();
+    let (_, editor, first) = granted(&world, "by-operator");
+    let grant = jwt::claims(&first.text("access_token"))["grant_id"].clone();
+    let body = json!({"subject": {"kind": "grant", "id": grant}});
+    let _ = world.admin().post("/revocations", &body).expect(202);
+    refused(&editor.refresh(&first.text("refresh_token"), &[]));
+    // It is gone now, and whoever says so again is heard all the same.
+    let _ = world.admin().post("/revocations", &body).expect(202);
 }
 
 #[test]

@@ -2,31 +2,18 @@
 //! eras, PyJWT as a verifier of tokens, a validator of the API's description. `scripts/test` makes their
 //! environment.
 
-use std::path::PathBuf;
-use std::process::Command;
-
-use bailiwick_e2e::{World, binary};
+use bailiwick_e2e::{World, binary, python};
 use serde_json::{Value, json};
 
-/// Runs a script of tests/python in the environment that scripts/test made.
-fn python(script: &str, arguments: &[&str], variable: (&str, &str)) -> Value {
-    let environment = binary::folder().parent().map(|target| target.join("python")).unwrap_or_default();
-    let interpreter: PathBuf = environment.join("bin/python");
-    let hint = "is missing: scripts/test makes it (CONTRIBUTING.md says how to do it by hand)";
-    assert!(interpreter.exists(), "{} {hint}", interpreter.display());
-    let script = binary::repository().join("tests/python").join(script);
-    let mut command = Command::new(interpreter);
-    command.arg("-I").arg(script).args(arguments).env(variable.0, variable.1);
-    for proxy in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
-        command.env_remove(proxy);
-    }
-    binary::run(&mut command).well().json()
+/// Runs a script of tests/python.
+fn run(script: &str, arguments: &[&str], variable: (&str, &str)) -> Value {
+    binary::run(python::command(script, arguments).env(variable.0, variable.1)).well().json()
 }
 
 fn seen_by_the_sdk(world: &World, mode: &str) -> Value {
     let token = world.hr_token(&["Reader"], "");
     let arguments = [&world.hr.resource, mode, "get_hr_summary", "add_employee_record"];
-    python("mcp_client.py", &arguments, ("MCP_TOKEN", &token))
+    run("mcp_client.py", &arguments, ("MCP_TOKEN", &token))
 }
 
 fn lists_calls_and_is_denied(world: &World, mode: &str, version: &str) {
@@ -64,12 +51,12 @@ fn the_python_sdk_finds_the_newest_revision_by_itself() {
 fn a_python_resource_server_finds_the_keys_and_verifies_the_token() {
     let world = World::shared();
     let token = world.hr_token(&["Officer"], "");
-    let claims = python("verify_token.py", &[&world.auth.issuer, &world.hr.resource], ("TOKEN", &token));
+    let claims = run("verify_token.py", &[&world.auth.issuer, &world.hr.resource], ("TOKEN", &token));
     assert_eq!(claims["scope"], "hr:*");
 }
 
 #[test]
 fn a_validator_finds_nothing_wrong_with_the_description_of_the_api() {
     let world = World::shared();
-    let _ = python("validate_openapi.py", &[&format!("{}/openapi.json", world.auth.issuer)], ("NO_COLOR", "1"));
+    let _ = run("validate_openapi.py", &[&format!("{}/openapi.json", world.auth.issuer)], ("NO_COLOR", "1"));
 }

@@ -1,5 +1,6 @@
 //! Whatever ends a token is felt at every real server within a second of its acknowledgement: the list and
-//! the call are refused alike, others go on, and a new token works at once.
+//! the call are refused alike, others go on, and a new token works at once. Tokens of clients are first, then
+//! those that people gave to an editor.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,8 +12,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use bailiwick_e2e::http::Answer;
-use bailiwick_e2e::{Credentials, Server, Site, jwt};
+use bailiwick_e2e::http::{self, Answer};
+use bailiwick_e2e::{AuthService, Browser, Credentials, Editor, Form, Person, Server, Site, binary, jwt};
 use serde_json::{Value, json};
 
 /// The promise, from the acknowledgement of a deed to the refusal.
@@ -275,5 +276,141 @@ fn a_key_that_is_withdrawn_or_revoked_ends_all_that_it_signed_within_a_second() 
         is_felt(name, &site, ALL, &tokens, acknowledged);
         may_anew(name, &site, &manager, ALL);
         assert!(keys.insert(key), "a withdrawn key signs again");
+    }
+}
+
+/// A person and an editor that acts for them at every server, each under a grant of its own.
+struct Delegation<'a> {
+    person: Person,
+    browser: Browser,
+    editor: Editor<'a>,
+    codes: [String; 3],
+    answers: [Answer; 3],
+    tokens: [String; 3],
+}
+
+impl<'a> Delegation<'a> {
+    /// Of a person with that name.
+    fn new(site: &'a Site, username: &str) -> Self {
+        let admin = site.admin();
+        let (person, browser) = (Person::register(&admin, username, &["Manager"]), Browser::new());
+        let editor = Editor::register(&site.auth, &admin, &site.servers[0].resource, &json!({}));
+        let codes = site.servers.each_ref().map(|Server { resource, kind, .. }| {
+            let scope = format!("{}:* offline_access", kind.server);
+            person.allow(&browser, &editor, &[("resource", Some(resource)), ("scope", Some(&scope))])
+        });
+        let redeem = |place: usize| {
+            editor.redeem(&codes[place], &[("resource", Some(&site.servers[place].resource))]).expect(200)
+        };
+        let answers = [0, 1, 2].map(redeem);
+        let tokens = answers.each_ref().map(|answer| answer.text("access_token"));
+        Self { person, browser, editor, codes, answers, tokens }
+    }
+
+    fn path(&self) -> String {
+        format!("/users/{}", self.person.user_id)
+    }
+
+    fn refresh_token(&self, place: usize) -> String {
+        self.answers[place].text("refresh_token")
+    }
+
+    fn is_let_through(&self, site: &Site) -> [bool; 3] {
+        [0, 1, 2].map(|place| is_let_through(&site.servers[place], &self.tokens[place]))
+    }
+}
+
+/// The person gives themself another password, and keeps nothing of what was allowed before.
+fn change_password(site: &Site, of: &Delegation<'_>) {
+    let page = of.browser.open(&format!("{}/account/password", site.auth.issuer)).expect(200);
+    let form = Form::to(&page, "/account/password")
+        .with("current_password", &of.person.password)
+        .with("new_password", "a new good password")
+        .with("new_password_again", "a new good password");
+    assert_eq!(form.field("end_grants"), "on", "{form:#?}");
+    assert!(of.browser.submit(&form).expect(200).body.contains("Your password is changed"));
+}
+
+/// The person takes back on the account page what the editor may do.
+fn withdraw(site: &Site, of: &Delegation<'_>) {
+    let account = of.browser.open(&format!("{}/account", site.auth.issuer)).expect(200);
+    let forms = Form::all(&account);
+    let form = forms.iter().find(|form| form.field("client_id") == of.editor.client_id).unwrap();
+    assert!(of.browser.submit(form).expect(200).body.contains("does not act for you any more"));
+}
+
+/// Something that ends what a person gave, all of it or at one server, and its name.
+type EndsAll<'a> = (&'static str, &'a dyn Fn(&Delegation<'_>));
+type EndsOne<'a> = (&'static str, &'a dyn Fn(&Delegation<'_>, usize));
+
+#[test]
+fn what_ends_all_that_a_person_gave_is_felt_at_every_server_within_a_second() {
+    let site = Site::hearing();
+    let patch = |of: &Delegation<'_>, changes: Value| drop(site.admin().patch(&of.path(), &changes).expect(200));
+    let with_input = |arguments: &[&str], input: &str| {
+        let mut command = AuthService::command_line(site.folder.path(), arguments);
+        let _ = binary::run_with_input(command.env("AUTH_ISSUER", &site.auth.issuer), input).well();
+    };
+    let user = |of: &Delegation<'_>| of.person.user_id.clone();
+    let deeds: [EndsAll<'_>; 12] = [
+        ("disabled", &|of| patch(of, json!({"disabled": true}))),
+        ("disabled on the command line", &|of| run(&site, &["user", "update", &user(of), "--disable"])),
+        ("deleted", &|of| drop(site.admin().delete(&of.path()).expect(204))),
+        ("deleted on the command line", &|of| run(&site, &["user", "delete", &user(of)])),
+        ("role taken from the user", &|of| patch(of, json!({"roles": ["Officer"]}))),
+        ("role taken on the command line", &|of| run(&site, &["user", "update", &user(of), "--role", "Officer"])),
+        ("password set by an administrator", &|of| patch(of, json!({"password": "another good password"}))),
+        ("password set on the command line", &|of| {
+            with_input(&["user", "password", &user(of), "--password-file", "-"], "another good password\n");
+        }),
+        ("password changed by the person", &|of| change_password(&site, of)),
+        ("editor withdrawn by the person", &|of| withdraw(&site, of)),
+        ("user revoked", &|of| revoke(&site, "user", &user(of))),
+        ("user revoked on the command line", &|of| run(&site, &["revocation", "add", "user", &user(of)])),
+    ];
+    let other = Delegation::new(&site, "somebody-else");
+    for (number, (name, deed)) in deeds.iter().enumerate() {
+        let of = Delegation::new(&site, &format!("person-{number}"));
+        assert_eq!(of.is_let_through(&site), [true; 3], "{name}");
+        deed(&of);
+        let acknowledged = Instant::now();
+        is_felt(name, &site, ALL, &of.tokens, acknowledged);
+        assert_eq!(other.is_let_through(&site), [true; 3], "{name} ended what another person gave");
+    }
+}
+
+#[test]
+fn what_ends_one_grant_of_a_person_is_felt_at_its_server_within_a_second_and_nowhere_else() {
+    let site = Site::hearing();
+    let deeds: [EndsOne<'_>; 4] = [
+        ("code replayed", &|of, place| {
+            let resource = ("resource", Some(site.servers[place].resource.as_str()));
+            assert_eq!(of.editor.redeem(&of.codes[place], &[resource]).refusal(), (400, "invalid_grant".to_owned()));
+        }),
+        ("refresh token reused", &|of, place| {
+            let next = of.editor.refresh(&of.refresh_token(place), &[]).expect(200).text("refresh_token");
+            let _ = of.editor.refresh(&next, &[]).expect(200);
+            let again = of.editor.refresh(&of.refresh_token(place), &[]);
+            assert_eq!(again.refusal(), (400, "invalid_grant".to_owned()));
+        }),
+        ("refresh token revoked by its client", &|of, place| {
+            let form = [("client_id", of.editor.client_id.clone()), ("token", of.refresh_token(place))];
+            let url = format!("{}/oauth2/revoke", site.auth.issuer);
+            let _ = http::send(site.auth.http.post(url).form(&form)).expect(200);
+        }),
+        ("grant revoked", &|of, place| {
+            let claims = jwt::claims(&of.tokens[place]);
+            revoke(&site, "grant", claims["grant_id"].as_str().unwrap());
+        }),
+    ];
+    for (number, (name, deed)) in deeds.iter().enumerate() {
+        let of = Delegation::new(&site, &format!("grants-{number}"));
+        assert_eq!(of.is_let_through(&site), [true; 3], "{name}");
+        for (place, server) in site.servers.iter().enumerate() {
+            deed(&of, place);
+            let acknowledged = Instant::now();
+            is_felt(name, &site, &[server.kind.server], &of.tokens, acknowledged);
+            assert_eq!(of.is_let_through(&site), [0, 1, 2].map(|other| other > place), "{name}");
+        }
     }
 }

@@ -15,8 +15,9 @@ use crate::settings::CLIENT_SECRET;
 /// What is done with profiles.
 #[derive(Subcommand, Debug)]
 pub enum ProfileCommand {
-    /// Keep credentials under a name: those of --credentials, or --issuer and --client-id with the
-    /// secret in MCP_AGENT_CLIENT_SECRET or --client-secret-file; --server is kept with them
+    /// Keep credentials under a name: those of --credentials, or --issuer and --client-id, with the
+    /// secret, if it has one, in MCP_AGENT_CLIENT_SECRET or --client-secret-file; --server is kept with
+    /// them
     Add {
         /// Its name; the profile default is used where none is named
         name: ProfileName,
@@ -62,13 +63,13 @@ fn given(context: &mut Context<'_>) -> Result<Profile, Failure> {
     let client = credentials::client(file, settings.client_id.as_deref(), secret, settings.issuer.as_ref())?;
     let Some(ClientCredentials { issuer, client_id, secret }) = client else {
         return Err(Failure::Usage(
-            "whose profile? Give --credentials FILE, or --issuer and --client-id with the secret in \
-             MCP_AGENT_CLIENT_SECRET or --client-secret-file FILE"
+            "whose profile? Give --credentials FILE, or --issuer and --client-id, with the client's secret, if it has \
+             one, in MCP_AGENT_CLIENT_SECRET or --client-secret-file FILE"
                 .to_owned(),
         ));
     };
     let Some(issuer) = issuer else {
-        return Err(Failure::Usage("whose client is it? Give --issuer URL: the secret is sent to no other".to_owned()));
+        return Err(Failure::Usage("whose client is it? Give --issuer URL: it is used with no other".to_owned()));
     };
     Ok(Profile { issuer, client_id, secret, server: settings.server.clone() })
 }

@@ -1,6 +1,6 @@
 //! Revocations by hand.
 
-use bailiwick_core::Revocation;
+use bailiwick_core::{Revocation, SubjectKind};
 
 use super::{Administration, AdministrationError, not_found};
 use crate::keys::{KeyStatus, views};
@@ -13,12 +13,17 @@ const PAGE: u32 = 1000;
 impl Administration {
     /// Ends all tokens of a subject. A client, role, resource or key must be there, or have been
     /// revoked already, so that a slip of the pen is not taken for done; tokens, grants and users
-    /// are not looked up: their tokens may live where nothing is left of themselves.
+    /// are not looked up: their tokens may live where nothing is left of themselves. A grant ends with
+    /// its refresh tokens too, which would go on giving access tokens.
     pub async fn revoke(&self, new: NewRevocation) -> Result<Revocation, AdministrationError> {
         let NewRevocation { target, reason } = new;
         let mut change = self.storage.change().await?;
         self.may_revoke(&mut change, &target).await?;
-        let event = change.append(&target.subject(), &reason, self.clock.now()).await?;
+        let subject = target.subject();
+        if subject.kind == SubjectKind::Grant {
+            change.delete_grant(&subject.id).await?;
+        }
+        let event = change.append(&subject, &reason, self.clock.now()).await?;
         change.commit().await?;
         Ok(event)
     }

@@ -114,8 +114,14 @@ impl Change<'_> {
 
     /// Ends a grant, its refresh tokens and its access tokens; also where it has ended before.
     pub async fn end_grant(&mut self, grant_id: &GrantId, reason: &str, now: UnixSeconds) -> Result<(), StorageError> {
-        sqlx::query(DELETE).bind(grant_id.as_str()).execute(&mut *self.0).await?;
+        self.delete_grant(grant_id.as_str()).await?;
         self.revoke(&Subject::new(SubjectKind::Grant, grant_id.as_str()), reason, now).await.map(drop)
+    }
+
+    /// Takes a grant away with its refresh tokens, if it is there; its access tokens end by a revocation.
+    pub async fn delete_grant(&mut self, grant_id: &str) -> Result<(), StorageError> {
+        sqlx::query(DELETE).bind(grant_id).execute(&mut *self.0).await?;
+        Ok(())
     }
 
     /// Takes back all that a user has allowed a client: consents, codes and grants with their tokens.

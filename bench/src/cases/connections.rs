@@ -39,7 +39,7 @@ fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
     let target = |name: &str| {
         let name = named(name, MOST);
         let peak = measured.iter().find(|one| one.name == name).and_then(|one| one.peak_mebibytes);
-        let peak = peak.map(|peak| Estimate { median: peak, low: peak, high: peak });
+        let peak = peak.map(Estimate::single);
         Target::new(format!("memory of {name}"), Bound::AtMost(80.0), " MiB", peak, run.plan.is_quick)
     };
     Ok(Section {
