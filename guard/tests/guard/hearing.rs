@@ -70,7 +70,9 @@ async fn a_service_that_is_down_for_a_minute_is_not_noticed_by_anybody() {
     }
     assert!(scene.guard.is_ready());
     let tries = scene.issuer.fetches(FEED);
-    assert!((15..=32).contains(&tries), "{tries} tries in a minute");
+    // Pauses grow to between 2.5 and 5 seconds; an answer that comes after its second has passed here begins
+    // the next one up to a second late.
+    assert!((11..=32).contains(&tries), "{tries} tries in a minute");
     scene.issuer.remove(FEED);
     scene.issuer.feed.revoke("client", "agent");
     time.pass_until(|| scene.issuer.feed.waiting() == 1).await;
