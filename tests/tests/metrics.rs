@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
 
+use std::cell::Cell;
+use std::process::Command;
+
 use bailiwick_e2e::service::free_port;
 use bailiwick_e2e::{AuthService, Credentials, Era, HrServer, Http, Service, World, http, markdown};
 use serde_json::json;
@@ -19,18 +22,18 @@ impl Measured {
     /// Starts both, and lets one call be allowed, one be denied and one authentication fail.
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (auth_port, hr_port) = (free_port(), free_port());
-        let auth = Service::start("auth-service", |port| {
-            let mut command = AuthService::serve(folder.path(), port);
-            command.args(["--metrics-listen", &format!("127.0.0.1:{auth_port}")]);
+        // Chosen at each attempt: by the next one somebody else may have it.
+        let (auth_port, hr_port) = (Cell::new(0), Cell::new(0));
+        let metrics_on = |port: &Cell<u16>, mut command: Command| {
+            port.set(free_port());
+            command.args(["--metrics-listen", &format!("127.0.0.1:{}", port.get())]);
             command
-        });
+        };
+        let auth =
+            Service::start("auth-service", |port| metrics_on(&auth_port, AuthService::serve(folder.path(), port)));
         let auth = AuthService::with_process(auth, folder.path());
-        let hr = Service::start("mcp-hr", |port| {
-            let mut command = HrServer::serve(folder.path(), port, &auth.issuer);
-            command.args(["--metrics-listen", &format!("127.0.0.1:{hr_port}")]);
-            command
-        });
+        let hr =
+            Service::start("mcp-hr", |port| metrics_on(&hr_port, HrServer::serve(folder.path(), port, &auth.issuer)));
         let hr = HrServer::with_process(hr);
         let admin = auth.make_administrator("admin");
         let api = auth.admin(&admin);
@@ -43,7 +46,7 @@ impl Measured {
         let _ = caller.call("add_employee_record", &json!({})).expect(403);
         let wrong = Credentials { secret: "wrong".to_owned(), ..reader };
         let _ = auth.request_token(&wrong, &[]).expect(401);
-        let url = |port: u16| format!("http://127.0.0.1:{port}/metrics");
+        let url = |port: Cell<u16>| format!("http://127.0.0.1:{}/metrics", port.get());
         Self {
             auth_metrics: url(auth_port),
             hr_metrics: url(hr_port),
