@@ -13,13 +13,15 @@ use tower::BoxError;
 
 use crate::LARGEST_BODY;
 
+/// How much of a body is read away, in bytes: more than anybody may send, since who sends a little too much
+/// reads why only once all is sent.
+const MOST: usize = 4 * LARGEST_BODY;
 /// How long the next piece of a body may let us wait.
 const NEXT_WITHIN: Duration = Duration::from_secs(2);
 /// How long all of it may take.
 const ALL_WITHIN: Duration = Duration::from_secs(10);
 
-/// Reads `body` away, at most the [`LARGEST_BODY`] bytes that an accepted caller could have sent. Whether all of
-/// it came: else the connection is of no more use.
+/// Reads `body` away, at most [`MOST`] bytes. Whether all of it came: else the connection is of no more use.
 pub(crate) async fn read_away<B>(body: &mut B, head: &Parts) -> bool
 where
     B: http_body::Body<Error: Into<BoxError>> + Unpin,
@@ -28,12 +30,12 @@ where
     if body.is_end_stream() || head.version > Version::HTTP_11 {
         return true;
     }
-    let most = u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX);
+    let most = u64::try_from(MOST).unwrap_or(u64::MAX);
     // To read would be to ask a client for it that waits to be asked (RFC 9110 section 10.1.1).
     if head.headers.contains_key(EXPECT) || body.size_hint().lower() > most {
         return false;
     }
-    let mut body = Limited::new(body, LARGEST_BODY);
+    let mut body = Limited::new(body, MOST);
     let to_its_end = async {
         loop {
             match time::timeout(NEXT_WITHIN, body.frame()).await {
