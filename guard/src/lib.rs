@@ -105,7 +105,7 @@ pub use revocations::Hearing;
 pub const LARGEST_BODY: usize = 1024 * 1024;
 
 /// Requests that are with the server at one time. Further ones wait behind the guard's checks, where they
-/// take a tenth of the memory that a server needs for one in hand.
+/// take less memory than a server needs for one in hand.
 pub const MOST_IN_HAND: usize = 128;
 
 /// The largest list of tools, or event on a stream that may hold one, that is read, in bytes. The
