@@ -32,11 +32,13 @@ struct Fleet {
     services: Vec<Services>,
 }
 
-/// The services of one algorithm.
+/// The services of one algorithm. A process that a hundred thousand clients have asked has their memory to look
+/// through, so that it could not tell what registered clients cost which never ask.
 struct Services {
     algorithm: Algorithm,
     few: Server,
     many: Server,
+    busy: Server,
 }
 
 impl Fleet {
@@ -49,23 +51,29 @@ impl Fleet {
         let (few, many) = (register(few_clients)?, register(many_clients)?);
         let of_few = few.callers(few_clients)?.into();
         let (of_many, active) = (many.callers(few_clients)?.into(), many.callers(active_clients)?.into());
-        let start = |algorithm, installation: &Installation| {
+        let start = |name: &str, algorithm, installation: &Installation| {
             // Two processes on one database would wait for each other's locks.
-            let folder = run.folder_for(&format!("{}-{algorithm}", number_of(installation.clients)));
+            let folder = run.folder_for(&format!("{name}-{algorithm}"));
             installation.copy(folder)?.serve("auth-service", algorithm)
         };
-        let services = ALGORITHMS
-            .iter()
-            .map(|&algorithm| Ok(Services { algorithm, few: start(algorithm, &few)?, many: start(algorithm, &many)? }));
-        let services = services.collect::<Result<_, BenchError>>()?;
+        let of_algorithm = |&algorithm: &Algorithm| {
+            let start = |name, installation| start(name, algorithm, installation);
+            Ok(Services {
+                algorithm,
+                few: start("few", &few)?,
+                many: start("many", &many)?,
+                busy: start("busy", &many)?,
+            })
+        };
+        let services = ALGORITHMS.iter().map(of_algorithm).collect::<Result<_, BenchError>>()?;
         Ok(Self { few, many, of_few, of_many, active, services })
     }
 
     /// Lets every active client ask once, so that its secret needs no hashing any more.
     fn warm_up(&self, run: &mut Run) -> Result<(), BenchError> {
-        for Services { algorithm, few, many } in &self.services {
+        for Services { algorithm, few, many, busy } in &self.services {
             run.progress.step(&format!("{algorithm}: every active client asks once"));
-            for (server, callers) in [(few, &self.of_few), (many, &self.active)] {
+            for (server, callers) in [(few, &self.of_few), (many, &self.of_many), (busy, &self.active)] {
                 let once = requests(Callers::EachOnce(Arc::clone(callers)));
                 let seen = run.generator.slice(server, &once, FIRST_ROUND)?.requests;
                 if to_count(CONNECTIONS) + seen < to_count(callers.len()) {
@@ -79,13 +87,13 @@ impl Fleet {
 
     fn contenders(&self) -> Vec<Contender<'_>> {
         let one: Arc<[HeaderValue]> = self.active.iter().take(1).cloned().collect();
-        let of_services = self.services.iter().flat_map(|Services { algorithm, few, many }| {
+        let of_services = self.services.iter().flat_map(|Services { algorithm, few, many, busy }| {
             let names = Names::of(*algorithm, self);
             [
                 (names.few, few, &self.of_few),
                 (names.many, many, &self.of_many),
-                (names.one, many, &one),
-                (names.active, many, &self.active),
+                (names.one, busy, &one),
+                (names.active, busy, &self.active),
             ]
         });
         let contender = |(name, server, callers): (String, _, &Arc<[HeaderValue]>)| {
@@ -146,7 +154,7 @@ fn section(case: &Case, run: &Run, fleet: &Fleet, measured: Vec<Measured>) -> Se
         title: case.title,
         about: format!(
             "Token requests, {CONNECTIONS} connections, clients in random order, each seen once before. The first two of \
-             an algorithm have {} active clients each.",
+             an algorithm have {} active clients each; the last two are one process.",
             number_of(fleet.few.clients)
         ),
         table: Table::of(&measured, "", |_| None),
