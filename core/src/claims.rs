@@ -6,9 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::identifier::{ClientId, Issuer, ResourceUri, RoleName, TokenId};
+use crate::json::{Member, Members};
 use crate::scope::ScopeSet;
 use crate::time::UnixSeconds;
 use crate::token::InvalidToken;
@@ -96,35 +97,35 @@ impl Claims {
     /// # Errors
     /// The first claim that is missing or not what it should be; `cnf`, because a sender-constrained
     /// token without its proof is a stolen one.
-    pub fn read(members: Map<String, Value>) -> Result<Self, InvalidToken> {
+    pub fn read(members: Members<'_>) -> Result<Self, InvalidToken> {
         Self::read_expecting(members, None)
     }
 
     /// Reads claims as [`Claims::read`] does; an issuer and a resource that are the expected ones,
     /// character for character, are not parsed anew.
     pub(crate) fn read_expecting(
-        mut members: Map<String, Value>,
+        mut members: Members<'_>,
         expected: Option<Expected<'_>>,
     ) -> Result<Self, InvalidToken> {
-        if members.contains_key("cnf") {
+        if members.get("cnf").is_some() {
             return Err(InvalidToken::Confirmation);
         }
         let (issuer, audience) = (expected.map(|one| one.issuer), expected.map(|one| one.audience));
-        let members = &mut members;
+        let known = &mut members;
         Ok(Self {
-            iss: required(members, "iss", |value| known_or_parsed(issuer, value))?,
-            sub: required(members, "sub", text)?,
-            aud: required(members, "aud", |value| known_or_parsed(audience, value))?,
-            client_id: required(members, "client_id", parsed)?,
-            iat: required(members, "iat", numeric_date)?,
-            nbf: optional(members, "nbf", numeric_date)?,
-            exp: required(members, "exp", numeric_date)?,
-            jti: required(members, "jti", parsed)?,
-            scope: optional(members, "scope", parsed)?.unwrap_or_default(),
-            roles: optional(members, "roles", roles)?.unwrap_or_default(),
-            rev: optional(members, "rev", Value::as_u64)?,
-            grant_id: optional(members, "grant_id", text)?,
-            others: std::mem::take(members).into_iter().collect(),
+            iss: required(known, "iss", |value| known_or_parsed(issuer, value))?,
+            sub: required(known, "sub", text)?,
+            aud: required(known, "aud", |value| known_or_parsed(audience, value))?,
+            client_id: required(known, "client_id", parsed)?,
+            iat: required(known, "iat", numeric_date)?,
+            nbf: optional(known, "nbf", numeric_date)?,
+            exp: required(known, "exp", numeric_date)?,
+            jti: required(known, "jti", parsed)?,
+            scope: optional(known, "scope", parsed)?.unwrap_or_default(),
+            roles: optional(known, "roles", roles)?.unwrap_or_default(),
+            rev: optional(known, "rev", |value| value.value()?.as_u64())?,
+            grant_id: optional(known, "grant_id", text)?,
+            others: others(members),
         })
     }
 
@@ -163,45 +164,54 @@ pub(crate) fn check_times(
 }
 
 pub(crate) fn required<T>(
-    members: &mut Map<String, Value>,
+    members: &mut Members<'_>,
     name: &'static str,
-    read: impl Fn(&Value) -> Option<T>,
+    read: impl Fn(&Member<'_>) -> Option<T>,
 ) -> Result<T, InvalidToken> {
     optional(members, name, read)?.ok_or(InvalidToken::MissingClaim(name))
 }
 
 pub(crate) fn optional<T>(
-    members: &mut Map<String, Value>,
+    members: &mut Members<'_>,
     name: &'static str,
-    read: impl Fn(&Value) -> Option<T>,
+    read: impl Fn(&Member<'_>) -> Option<T>,
 ) -> Result<Option<T>, InvalidToken> {
-    let Some(value) = members.remove(name) else { return Ok(None) };
+    let Some(value) = members.take(name) else { return Ok(None) };
     read(&value).map(Some).ok_or(InvalidToken::WrongClaim(name))
 }
 
-pub(crate) fn parsed<T: FromStr>(value: &Value) -> Option<T> {
+pub(crate) fn parsed<T: FromStr>(value: &Member<'_>) -> Option<T> {
     value.as_str()?.parse().ok()
 }
 
-fn known_or_parsed<T: FromStr + Clone + AsRef<str>>(known: Option<&T>, value: &Value) -> Option<T> {
+fn known_or_parsed<T: FromStr + Clone + AsRef<str>>(known: Option<&T>, value: &Member<'_>) -> Option<T> {
     let text = value.as_str()?;
     known.filter(|known| known.as_ref() == text).cloned().or_else(|| text.parse().ok())
 }
 
-/// A text of 1 to 256 characters.
-pub(crate) fn text(value: &Value) -> Option<String> {
-    let text = value.as_str()?;
+/// A text of 1 to 256 bytes.
+pub(crate) fn text(value: &Member<'_>) -> Option<String> {
+    value.as_str().and_then(bounded)
+}
+
+pub(crate) fn bounded(text: &str) -> Option<String> {
     (1..=256).contains(&text.len()).then(|| text.to_owned())
 }
 
-pub(crate) fn roles(value: &Value) -> Option<Vec<RoleName>> {
-    value.as_array()?.iter().map(parsed).collect()
+pub(crate) fn roles(value: &Member<'_>) -> Option<Vec<RoleName>> {
+    value.value()?.as_array()?.iter().map(|name| name.as_str()?.parse().ok()).collect()
+}
+
+/// The claims that have no meaning here.
+pub(crate) fn others(members: Members<'_>) -> BTreeMap<String, Value> {
+    members.rest().map(|(name, value)| (name.into_owned(), value.into())).collect()
 }
 
 /// A `NumericDate` (RFC 7519 section 2): any JSON number; a fraction is dropped.
-pub(crate) fn numeric_date(value: &Value) -> Option<UnixSeconds> {
+pub(crate) fn numeric_date(value: &Member<'_>) -> Option<UnixSeconds> {
     /// The seconds that a double still counts one by one.
     const EXACT: f64 = 9_007_199_254_740_992.0;
+    let value = value.value()?;
     if let Some(seconds) = value.as_i64() {
         return Some(UnixSeconds(seconds));
     }
@@ -215,6 +225,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::json;
 
     #[test]
     fn what_is_expected_changes_nothing_in_what_is_read() {
@@ -228,8 +239,9 @@ mod tests {
             let payload = json!({
                 "iss": iss, "aud": aud, "sub": "agent", "client_id": "agent", "iat": 1, "exp": 2, "jti": "token-1",
             });
-            let members = payload.as_object().cloned().unwrap_or_default();
-            assert_eq!(Claims::read_expecting(members.clone(), Some(expected)), Claims::read(members), "{payload}");
+            let payload = payload.to_string();
+            let members = || json::members(payload.as_bytes()).unwrap();
+            assert_eq!(Claims::read_expecting(members(), Some(expected)), Claims::read(members()), "{payload}");
         }
     }
 }

@@ -9,11 +9,11 @@ use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::claims::{check_times, numeric_date, optional, parsed, required, roles, text};
+use crate::claims::{bounded, check_times, numeric_date, optional, others, parsed, required, roles, text};
 use crate::identifier::{RoleName, TokenId};
-use crate::json;
+use crate::json::{self, Member, Members};
 use crate::key::VerifyingKey;
 use crate::time::UnixSeconds;
 use crate::token::{InvalidToken, LONGEST_TOKEN};
@@ -110,9 +110,10 @@ impl JwtHeader {
     /// What the header of `token` says, where it is one.
     #[must_use]
     pub fn peek(token: &str) -> Option<Self> {
-        let members = header(token.split_once('.')?.0).ok()?;
-        let algorithm = members.get("alg")?.as_str()?.to_owned();
-        let kind = members.get("typ").and_then(Value::as_str).unwrap_or_default();
+        let header = decoded(token.split_once('.')?.0).ok()?;
+        let header = json::members(&header).ok()?;
+        let algorithm = header.get("alg")?.as_str()?.to_owned();
+        let kind = header.get("typ").and_then(Member::as_str).unwrap_or_default();
         Some(Self { algorithm, is_access_token: is_type(kind, crate::token::TOKEN_TYPE) })
     }
 }
@@ -125,12 +126,11 @@ impl JwtKey<'_> {
         }
         let (input, signature) = token.rsplit_once('.').ok_or(InvalidToken::Malformed)?;
         let (head, payload) = input.split_once('.').ok_or(InvalidToken::Malformed)?;
-        self.check_header(&header(head)?)?;
+        self.check_header(&members(&decoded(head)?)?)?;
         if !self.verifies(input.as_bytes(), &decoded(signature)?) {
             return Err(InvalidToken::Signature);
         }
-        let members = json::object(&decoded(payload)?).map_err(|_| InvalidToken::Malformed)?;
-        JwtClaims::read(members, expected, now)
+        JwtClaims::read(members(&decoded(payload)?)?, expected, now)
     }
 
     fn algorithm(self) -> &'static str {
@@ -140,16 +140,16 @@ impl JwtKey<'_> {
         }
     }
 
-    fn check_header(self, header: &Map<String, Value>) -> Result<(), InvalidToken> {
-        if header.contains_key("crit") {
+    fn check_header(self, header: &Members<'_>) -> Result<(), InvalidToken> {
+        if header.get("crit").is_some() {
             return Err(InvalidToken::Critical);
         }
-        if header.get("alg").and_then(Value::as_str) != Some(self.algorithm()) {
+        if header.get("alg").and_then(Member::as_str) != Some(self.algorithm()) {
             return Err(InvalidToken::Algorithm);
         }
         match header.get("typ") {
             None => Ok(()),
-            Some(Value::String(kind)) if is_type(kind, "jwt") => Ok(()),
+            Some(Member::Text(kind)) if is_type(kind, "jwt") => Ok(()),
             Some(_) => Err(InvalidToken::Type),
         }
     }
@@ -164,31 +164,27 @@ impl JwtKey<'_> {
 }
 
 impl JwtClaims {
-    fn read(
-        mut members: Map<String, Value>,
-        expected: JwtExpected<'_>,
-        now: UnixSeconds,
-    ) -> Result<Self, InvalidToken> {
-        if members.contains_key("cnf") {
+    fn read(mut members: Members<'_>, expected: JwtExpected<'_>, now: UnixSeconds) -> Result<Self, InvalidToken> {
+        if members.get("cnf").is_some() {
             return Err(InvalidToken::Confirmation);
         }
-        let members = &mut members;
-        if required(members, "iss", text)? != expected.issuer {
+        let known = &mut members;
+        if required(known, "iss", text)? != expected.issuer {
             return Err(InvalidToken::Issuer);
         }
-        if required(members, "aud", only_audience)? != expected.audience {
+        if required(known, "aud", only_audience)? != expected.audience {
             return Err(InvalidToken::Audience);
         }
-        let named = optional(members, "roles", roles)?;
-        let job_role: Option<RoleName> = members.get(JOB_ROLE).and_then(parsed);
+        let named = optional(known, "roles", roles)?;
+        let job_role: Option<RoleName> = known.get(JOB_ROLE).and_then(parsed);
         let claims = Self {
-            sub: required(members, "sub", text)?,
-            exp: required(members, "exp", numeric_date)?,
-            iat: optional(members, "iat", numeric_date)?,
-            nbf: optional(members, "nbf", numeric_date)?,
-            jti: optional(members, "jti", parsed)?,
+            sub: required(known, "sub", text)?,
+            exp: required(known, "exp", numeric_date)?,
+            iat: optional(known, "iat", numeric_date)?,
+            nbf: optional(known, "nbf", numeric_date)?,
+            jti: optional(known, "jti", parsed)?,
             roles: named.unwrap_or_else(|| job_role.into_iter().collect()),
-            others: std::mem::take(members).into_iter().collect(),
+            others: others(members),
         };
         check_times(claims.exp, claims.iat, claims.nbf, now)?;
         Ok(claims)
@@ -196,15 +192,18 @@ impl JwtClaims {
 }
 
 /// A text, or an array of one: a token for several recipients is any of them's to use elsewhere.
-fn only_audience(value: &Value) -> Option<String> {
+fn only_audience(value: &Member<'_>) -> Option<String> {
     match value {
-        Value::Array(values) if values.len() == 1 => text(&values[0]),
+        Member::Other(Value::Array(values)) => match values.as_slice() {
+            [Value::String(one)] => bounded(one),
+            _ => None,
+        },
         value => text(value),
     }
 }
 
-fn header(encoded: &str) -> Result<Map<String, Value>, InvalidToken> {
-    json::object(&decoded(encoded)?).map_err(|_| InvalidToken::Malformed)
+fn members(bytes: &[u8]) -> Result<Members<'_>, InvalidToken> {
+    json::members(bytes).map_err(|_| InvalidToken::Malformed)
 }
 
 fn decoded(part: &str) -> Result<Vec<u8>, InvalidToken> {

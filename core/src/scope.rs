@@ -1,7 +1,6 @@
 //! Scopes: `<server>:<what>`, their grammar and what implies what. Owns the one grammar that roles,
 //! tokens, challenges and decisions share; never asks who somebody is.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -115,7 +114,7 @@ impl<'de> Deserialize<'de> for Scope {
 /// A set of scopes: what a role gives, what a token carries. Written as the `scope` parameter of
 /// OAuth is: separated by single spaces, here in a fixed order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScopeSet(BTreeSet<Scope>);
+pub struct ScopeSet(Vec<Scope>);
 
 impl ScopeSet {
     /// The most scopes in one set.
@@ -134,7 +133,7 @@ impl ScopeSet {
 
     /// Adds what `other` holds.
     pub fn extend(&mut self, other: &Self) {
-        self.0.extend(other.0.iter().cloned());
+        *self = self.0.drain(..).chain(other.0.iter().cloned()).collect();
     }
 
     /// Whether whoever has this set has `scope`: some member implies it, or it is `server:*` and
@@ -176,7 +175,10 @@ impl ScopeSet {
 
 impl FromIterator<Scope> for ScopeSet {
     fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
-        Self(scopes.into_iter().collect())
+        let mut scopes: Vec<_> = scopes.into_iter().collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes)
     }
 }
 

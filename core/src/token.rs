@@ -3,11 +3,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
 
-use crate::claims::{Claims, Expected};
+use crate::claims::{Claims, Expected, parsed};
 use crate::identifier::KeyId;
-use crate::json;
+use crate::json::{self, Member, Members};
 use crate::key::{Algorithm, KeySet};
 use crate::time::UnixSeconds;
 
@@ -142,22 +141,21 @@ impl<'a> SignedToken<'a> {
         Ok(())
     }
 
-    fn members(&self) -> Result<Map<String, Value>, InvalidToken> {
-        json::object(&self.payload).map_err(|_| InvalidToken::Malformed)
+    fn members(&self) -> Result<Members<'_>, InvalidToken> {
+        json::members(&self.payload).map_err(|_| InvalidToken::Malformed)
     }
 }
 
 fn read_header(bytes: &[u8]) -> Result<(KeyId, Algorithm), InvalidToken> {
-    let header = json::object(bytes).map_err(|_| InvalidToken::Malformed)?;
-    if header.contains_key("crit") {
+    let header = json::members(bytes).map_err(|_| InvalidToken::Malformed)?;
+    if header.get("crit").is_some() {
         return Err(InvalidToken::Critical);
     }
-    let member = |name| header.get(name).and_then(Value::as_str);
-    if !member("typ").is_some_and(is_access_token_type) {
+    if !header.get("typ").and_then(Member::as_str).is_some_and(is_access_token_type) {
         return Err(InvalidToken::Type);
     }
-    let algorithm = member("alg").and_then(|name| name.parse().ok()).ok_or(InvalidToken::Algorithm)?;
-    let key_id = member("kid").and_then(|kid| kid.parse().ok()).ok_or(InvalidToken::Malformed)?;
+    let algorithm = header.get("alg").and_then(parsed).ok_or(InvalidToken::Algorithm)?;
+    let key_id = header.get("kid").and_then(parsed).ok_or(InvalidToken::Malformed)?;
     Ok((key_id, algorithm))
 }
 

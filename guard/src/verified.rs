@@ -82,7 +82,7 @@ impl VerifiedTokens {
 mod tests {
     use std::sync::Arc;
 
-    use bailiwick_core::Claims;
+    use bailiwick_core::{Claims, json};
     use serde_json::json;
 
     use super::*;
@@ -93,7 +93,7 @@ mod tests {
             "iss": "http://localhost:8000", "sub": "reader", "aud": "http://localhost:8001/mcp", "client_id": "reader",
             "iat": 1, "exp": ends_at, "jti": "a-token",
         });
-        let claims = Claims::read(members.as_object().unwrap().clone()).unwrap();
+        let claims = Claims::read(json::members(members.to_string().as_bytes()).unwrap()).unwrap();
         Principal::new(Arc::new(claims), Proof::AccessToken("a-key".parse().unwrap()))
     }
 

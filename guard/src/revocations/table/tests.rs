@@ -28,7 +28,8 @@ fn token(name: &str, roles: &[&str], rev: Option<u64>) -> (Claims, KeyId) {
     if let Some(rev) = rev {
         claims["rev"] = json!(rev);
     }
-    (Claims::read(claims.as_object().unwrap().clone()).unwrap(), name.parse().unwrap())
+    let claims = claims.to_string();
+    (Claims::read(bailiwick_core::json::members(claims.as_bytes()).unwrap()).unwrap(), name.parse().unwrap())
 }
 
 fn event(kind: SubjectKind, id: &str, seq: u64) -> Revocation {
