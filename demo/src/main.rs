@@ -1,13 +1,15 @@
-//! The demo: starts the token service and the three guarded servers with fresh data, lets six agents
-//! try every tool, and tells the story of one denied call and of a token that is taken back. Owns the
-//! order, and that whatever it has started ends with it.
+//! The demo: starts the token service and the four guarded servers with fresh data, lets six agents try
+//! every tool, tells the story of one denied call and of a token that is taken back, and climbs the ladder.
+//! Owns the order, and that whatever it has started ends with it.
 
 mod binaries;
 mod cast;
 mod folder;
+mod ladder;
 mod matrix;
 mod people;
 mod questions;
+mod random;
 mod screen;
 mod services;
 mod setup;
@@ -19,6 +21,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 
 use clap::Parser;
+use http::uri::Scheme;
 
 use crate::binaries::{Binaries, BinaryError};
 use crate::cast::{AGENTS, Cast, READER};
@@ -27,7 +30,7 @@ use crate::matrix::Verdict;
 use crate::questions::{Found, QuestionError};
 use crate::screen::{RED, Screen};
 use crate::services::{ServiceError, Services};
-use crate::setup::FirstClients;
+use crate::setup::Published;
 use crate::story::Story;
 use crate::wire::WireError;
 
@@ -38,7 +41,7 @@ struct Arguments {
     /// Show it and stop
     #[arg(long)]
     once: bool,
-    /// Use the ports N to N+3
+    /// Use the ports N to N+3 and N+100
     #[arg(long, value_name = "N", default_value = "8000", value_parser = clap::value_parser!(u16).range(1..=cast::HIGHEST_PORT_BASE))]
     port_base: u16,
 }
@@ -69,7 +72,7 @@ enum DemoError {
     Question(#[from] QuestionError),
     #[error("a new client has no secret")]
     NoSecret,
-    #[error("the system gives no random bytes for a password")]
+    #[error("the system gives no random bytes for a secret")]
     NoRandomness,
     #[error("mcp-agent should have ended with {expected}: {said}")]
     OtherEnd { said: String, expected: i32 },
@@ -99,7 +102,7 @@ fn main() -> ExitCode {
 /// Shows everything, waits where it should, and ends what it has started, however it goes.
 async fn run(arguments: &Arguments) -> Result<(), DemoError> {
     let stop = bailiwick_process::shutdown::requested()?;
-    let cast = Cast::on(arguments.port_base);
+    let cast = Cast::on(arguments.port_base, &Scheme::HTTP);
     are_free(&cast)?;
     let demo = Demo {
         screen: Screen::of_terminal(),
@@ -138,20 +141,22 @@ async fn show(demo: &Demo, services: &mut Services) -> Result<(), DemoError> {
     screen.say(&format!(
         "{agents} agents try every tool; one is refused, gets what it lacks, and loses it. Then a token is stolen."
     ));
-    let FirstClients { administrator, guards } = setup::first_clients(demo)?;
-    setup::start(demo, &guards, services).await?;
-    let admin = setup::admin_api(demo, &administrator).await?;
+    let first = setup::first_clients(demo)?;
+    setup::start(demo, &first, services).await?;
+    let (administrator, key_holder) = (&first.administrator, &first.ladder.client);
+    let admin = setup::admin_api(demo, administrator).await?;
     screen.heading("The servers, registered through the admin API");
     let servers = setup::servers(demo, &admin).await?;
     screen.heading("The agents: each has a role, which becomes the scope of its tokens");
     let agents = setup::agents(screen, &admin).await?;
     let password = people::register(demo, &admin).await?;
-    setup::env(&demo.cast, &demo.folder, &administrator, &agents, &password)?;
+    setup::env(demo, &Published { administrator, agents: &agents, key_holder, password: &password })?;
     let asking = setup::tokens(demo, &agents).await?;
     show_matrix(screen, &questions::ask_all(&demo.http, &servers, &asking).await?);
     let reader = agents.iter().find(|agent| agent.id == READER.id).ok_or(DemoError::NoSecret)?;
     let [hr, ..] = &demo.cast.servers;
-    Story { demo, admin: &admin, reader, hr }.tell().await
+    Story { demo, admin: &admin, reader, hr }.tell().await?;
+    first.ladder.climb(demo).await
 }
 
 fn show_matrix(screen: Screen, Found { matrix, lists, calls }: &Found) {
@@ -171,5 +176,7 @@ fn stays_up(demo: &Demo) {
     demo.screen.row("credentials", ".demo/env");
     demo.screen.row("logs", ".demo/logs/");
     demo.screen.row("API", &format!("{}/openapi.json", demo.cast.issuer));
+    let with_sse = demo.cast.quickstart().origin();
+    demo.screen.row("HTTP+SSE", &format!("{with_sse}/sse, for clients with an x-api-key: QUICKSTART_API_KEY"));
     people::show_how_to_go_on(demo);
 }

@@ -2,14 +2,12 @@
 //! account to sign in with. Owns how to go on from there, which is printed at the end.
 
 use bailiwick_process::Secret;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use serde_json::json;
 
 use crate::cast::{EDITOR, PERSON};
 use crate::wire::AdminApi;
-use crate::{Demo, DemoError};
+use crate::{Demo, DemoError, random};
 
 /// How many bytes of a password are random: they give 24 characters.
 const RANDOM_BYTES: usize = 18;
@@ -25,7 +23,7 @@ pub async fn register(demo: &Demo, admin: &AdminApi) -> Result<Secret, DemoError
     });
     let _ = admin.request(Method::POST, "/clients", &client).await?;
     screen.row(EDITOR, "a public client: it brings people back to 127.0.0.1 or localhost, on any port");
-    let password = password()?;
+    let password = random::secret::<RANDOM_BYTES>()?;
     let (username, role) = PERSON;
     let person = json!({
         "username": username, "name": "Demo person", "roles": [role], "password": password.expose(),
@@ -33,12 +31,6 @@ pub async fn register(demo: &Demo, admin: &AdminApi) -> Result<Secret, DemoError
     let _ = admin.request(Method::POST, "/users", &person).await?;
     screen.row(username, &format!("a person with the role {role}, which bounds what they can allow"));
     Ok(password)
-}
-
-fn password() -> Result<Secret, DemoError> {
-    let mut bytes = [0; RANDOM_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| DemoError::NoRandomness)?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 /// How to sign in, and how to connect an editor.

@@ -14,7 +14,7 @@ const USUAL_WIDTH: usize = 80;
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=100;
 
 /// How wide the names of rows are, in characters.
-const NAME: usize = 12;
+const NAME: usize = 14;
 
 /// Headings.
 pub const BOLD: Style = Style::new().bold();

@@ -1,21 +1,22 @@
 //! What scripts/demo shows, run as it is from the built binaries: it fits the terminal, needs no colour,
-//! and tells the truth of who may call what.
+//! tells the truth of who may call what, and leaves names with which others can go on.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
+#![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use bailiwick_e2e::binary::{self, Ended};
 use bailiwick_e2e::service::free_port;
-use bailiwick_e2e::{Agent, Browser, Person};
-use serde_json::json;
+use bailiwick_e2e::{Agent, Browser, Caller, Era, Http, Person, http, python};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How many ports it takes, one after the other. Another process may take one before it does.
-const PORTS: u16 = 4;
+/// The ports that it takes, above the one that it is told. Another process may take one before it does.
+const PORTS: [u16; 5] = [0, 1, 2, 3, 100];
 
 /// The demo in a folder of its own.
 struct Demo {
@@ -41,15 +42,21 @@ impl Demo {
         binary::run(&mut command)
     }
 
-    /// The file of names that it writes.
-    fn env(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join(".demo/env")).unwrap_or_default()
+    /// The names that it leaves.
+    fn env(&self) -> BTreeMap<String, String> {
+        let env = std::fs::read_to_string(self.folder.path().join(".demo/env")).unwrap();
+        env.lines().map(|line| line.split_once('=').unwrap()).map(|(name, is)| (name.into(), is.into())).collect()
+    }
+
+    /// The log of a service.
+    fn log(&self, service: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(".demo/logs").join(service).with_extension("log")).unwrap()
     }
 }
 
-/// Whether nothing listens on the ports from `base` on.
+/// Whether nothing listens on the ports that a demo on `base` takes.
 fn are_free(base: u16) -> bool {
-    (base..base + PORTS).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+    PORTS.iter().all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, base + port)).is_ok())
 }
 
 /// The marks of the row of a tool.
@@ -70,6 +77,8 @@ fn no_line_is_wider_than_the_terminal_and_nothing_needs_colour() {
         assert_eq!(row(&shown, "add_employee_record"), [yes, yes, yes, no, no, hidden], "{shown}");
         assert_eq!(row(&shown, "get_task_progress"), [yes, yes, hidden, yes, hidden, hidden], "{shown}");
         assert_eq!(row(&shown, "record_interaction"), [yes, hidden, hidden, no, hidden, yes], "{shown}");
+        assert_eq!(row(&shown, "TimeTool"), [hidden, hidden, hidden, yes, yes, hidden], "{shown}");
+        assert_eq!(row(&shown, "weather_tool"), [hidden, hidden, hidden, yes, no, hidden], "{shown}");
         for mark in [yes, no, hidden] {
             assert!(shown.lines().any(|line| line.trim_start().starts_with(&format!("{mark} "))), "{mark}: {shown}");
         }
@@ -86,7 +95,7 @@ fn the_story_ends_where_it_began() {
     for part in [r#"error="insufficient_scope""#, r#"scope="hr:add_employee_record""#, "resource_metadata="] {
         assert!(challenge.contains(part), "{part}: {shown}");
     }
-    assert!(after("hr:read project:read crm:read hr:add_employee_record").contains("EMP-"), "{shown}");
+    assert!(after("quickstart:read hr:add_employee_record").contains("EMP-"), "{shown}");
     assert!(after("--fresh").contains("needed: the scope hr:add_employee_record"), "{shown}");
     assert!(are_free(demo.base), "something was left behind");
 }
@@ -107,13 +116,29 @@ fn a_token_that_works_is_taken_back_and_refused_within_a_second() {
 }
 
 #[test]
-fn a_taken_port_is_named_and_nothing_is_started() {
+fn the_same_secret_is_let_in_on_four_rungs_and_the_server_says_which() {
     let demo = Demo::new();
-    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, demo.base + 2)).unwrap();
-    let ended = demo.once(80, &[]);
-    assert_eq!(ended.code, 1, "{ended:#?}");
-    assert!(ended.stderr.contains(&format!("port {} is taken", demo.base + 2)), "{ended:#?}");
-    assert!(!demo.folder.path().join(".demo").exists());
+    let shown = demo.once(100, &[]).well().stdout;
+    let scene = shown.split("The ladder:").nth(1).unwrap_or_else(|| panic!("there is no ladder: {shown}"));
+    let rungs: Vec<_> = scene.lines().filter_map(|line| line.strip_prefix("  200  ")?.split(':').next()).collect();
+    assert_eq!(rungs, ["api-key", "basic", "hs256", "oauth"], "{shown}");
+    let log = demo.log("mcp-quickstart");
+    let calls = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let calls = calls.filter(|call| call["client_id"] == "test_client" && call["tool"] == "TimeTool");
+    let modes: Vec<_> = calls.map(|call| call["mode"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(modes, rungs, "{log}");
+}
+
+#[test]
+fn a_taken_port_is_named_and_nothing_is_started() {
+    for taken in [2, 100] {
+        let demo = Demo::new();
+        let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, demo.base + taken)).unwrap();
+        let ended = demo.once(80, &[]);
+        assert_eq!(ended.code, 1, "{ended:#?}");
+        assert!(ended.stderr.contains(&format!("port {} is taken", demo.base + taken)), "{ended:#?}");
+        assert!(!demo.folder.path().join(".demo").exists());
+    }
 }
 
 #[test]
@@ -125,36 +150,69 @@ fn it_stays_up_until_it_is_stopped_and_leaves_nothing_behind() {
     assert!(shown.any(|line| line.contains("mcp-agent login --server")), "it does not say how to sign in");
     assert!(shown.any(|line| line.contains("claude mcp add --transport http")), "it does not say how to connect");
     let env = demo.env();
-    let names: Vec<_> = env.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
-    for name in ["AUTH_ISSUER", "ADMIN_RESOURCE", "ADMIN_CLIENT_SECRET", "HR_URL", "PROJECT_URL", "CRM_URL"] {
-        assert!(names.contains(&name), "{name} is not in {names:?}");
+    for name in ["AUTH_ISSUER", "ADMIN_RESOURCE", "ADMIN_CLIENT_SECRET", "HR_URL", "PROJECT_URL"] {
+        assert!(env.contains_key(name), "{name} is not in {:?}", env.keys());
     }
     for name in ["MANAGER", "ASSISTANT_MANAGER", "OFFICER"] {
-        assert!(names.contains(&format!("{name}_CLIENT_ID").as_str()), "{name} is not in {names:?}");
+        assert!(env.contains_key(&format!("{name}_CLIENT_ID")), "{name} is not in {:?}", env.keys());
     }
     let mode = std::fs::metadata(demo.folder.path().join(".demo/env")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     person_of_the_demo_takes_part(&env);
+    clients_of_the_seed_get_in(&env);
+    client_of_the_ladder_gets_tokens(&env);
     let base = demo.base;
     let other = Demo { base: Demo::new().base, ..demo };
     let again = other.once(80, &[]);
     assert!(again.stderr.contains("another demo runs in this folder"), "{again:#?}");
-    let stopped = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
-    assert!(stopped.success());
-    assert!(running.wait().unwrap().success());
+    stop(running);
     assert!(are_free(base), "something was left behind");
 }
 
+/// Ends a demo as Ctrl-C does.
+fn stop(mut running: Child) {
+    let stopped = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    assert!(running.wait().unwrap().success());
+}
+
+/// The Python SDK does what the seed's clients do, with each of their credentials.
+fn clients_of_the_seed_get_in(env: &BTreeMap<String, String>) {
+    let sse = env["QUICKSTART_URL"].replace("/mcp", "/sse");
+    for (kind, client, secret) in [
+        ("api-key", "QUICKSTART_CLIENT_ID", "QUICKSTART_API_KEY"),
+        ("basic", "QUICKSTART_BASIC_USER", "QUICKSTART_BASIC_PASSWORD"),
+        ("jwt", "QUICKSTART_CLIENT_ID", "QUICKSTART_CLIENT_SECRET"),
+    ] {
+        let mut command = python::command("seed_client.py", &[&sse, kind, &env[client], "TimeTool", "weather_tool"]);
+        let seen = binary::run(command.env("SECRET", &env[secret])).well().json();
+        assert_eq!(seen["tools"], json!(["TimeTool", "weather_tool"]), "{kind}: {seen}");
+        assert!(seen["result"]["current_time"].is_string(), "{kind}: {seen}");
+    }
+}
+
+/// Its name and secret get a token at the server itself and at the token service, and both tokens are good there.
+fn client_of_the_ladder_gets_tokens(env: &BTreeMap<String, String>) {
+    let (id, secret) = (&env["QUICKSTART_CLIENT_ID"], &env["QUICKSTART_CLIENT_SECRET"]);
+    let client = Http::new();
+    let own = client.post(env["QUICKSTART_URL"].replace("/mcp", "/token"));
+    let own = own.json(&json!({"client_id": id, "client_secret": secret}));
+    let access = client.post(format!("{}/oauth2/token", env["AUTH_ISSUER"])).basic_auth(id, Some(secret));
+    let access = access.form(&[("grant_type", "client_credentials"), ("resource", env["QUICKSTART_URL"].as_str())]);
+    for request in [own, access] {
+        let token = http::send(request).expect(200).text("access_token");
+        let listed = Caller::new(&client, &env["QUICKSTART_URL"], Some(&token), Era::July2026).list();
+        assert_eq!(listed, ["TimeTool", "weather_tool"]);
+    }
+}
+
 /// Signs in with what the file of names tells, and calls as that person.
-fn person_of_the_demo_takes_part(env: &str) {
-    let value = |name: &str| {
-        let found = env.lines().filter_map(|line| line.split_once('=')).find(|(known, _)| *known == name);
-        found.unwrap_or_else(|| panic!("no {name}")).1.to_owned()
-    };
-    let person = Person { user_id: String::new(), username: value("DEMO_USER"), password: value("DEMO_PASSWORD") };
+fn person_of_the_demo_takes_part(env: &BTreeMap<String, String>) {
+    let (username, password) = (env["DEMO_USER"].clone(), env["DEMO_PASSWORD"].clone());
+    let person = Person { user_id: String::new(), username, password };
     assert!(person.password.len() >= 12);
-    let agent = Agent::new().with("MCP_AGENT_SERVER", &value("CRM_URL"));
-    let login = agent.begin_login(&["--client-id", &value("PUBLIC_CLIENT_ID")]);
+    let agent = Agent::new().with("MCP_AGENT_SERVER", &env["CRM_URL"]);
+    let login = agent.begin_login(&["--client-id", &env["PUBLIC_CLIENT_ID"]]);
     let browser = Browser::new();
     let _ = browser.get(person.decide(&browser, &login.url, "allow").header("location")).expect(200);
     let told = login.end().well().json();
