@@ -78,13 +78,16 @@ impl Folder {
         Ok(path)
     }
 
-    /// Writes the file of names. Other terminals read it as soon as it is there, so it appears whole.
+    /// Writes the file of names, for the shell. Other terminals read it as soon as it is there, so it appears
+    /// whole.
     ///
     /// # Errors
     /// The file system refuses.
     pub fn write_env(&self, names: &[(String, &str)]) -> Result<(), FolderError> {
         let mut text = String::new();
         for (name, value) in names {
+            // What cannot be a word of the shell holds NUL, which nothing here does.
+            let value = shlex::try_quote(value).unwrap_or_default();
             // A String takes all that is written to it.
             let _ = writeln!(text, "{name}={value}");
         }

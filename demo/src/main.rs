@@ -14,11 +14,13 @@ mod screen;
 mod services;
 mod setup;
 mod story;
+mod tls;
 mod wire;
 
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::Parser;
 use http::uri::Scheme;
@@ -32,6 +34,7 @@ use crate::screen::{RED, Screen};
 use crate::services::{ServiceError, Services};
 use crate::setup::Published;
 use crate::story::Story;
+use crate::tls::Tls;
 use crate::wire::WireError;
 
 /// Shows Bailiwick at work, on fresh data below .demo/, until Ctrl-C.
@@ -44,6 +47,9 @@ struct Arguments {
     /// Use the ports N to N+3 and N+100
     #[arg(long, value_name = "N", default_value = "8000", value_parser = clap::value_parser!(u16).range(1..=cast::HIGHEST_PORT_BASE))]
     port_base: u16,
+    /// Speak TLS everywhere, with a certificate and an authority made for this run alone
+    #[arg(long)]
+    tls: bool,
 }
 
 /// What all parts of the demo use.
@@ -53,6 +59,8 @@ struct Demo {
     folder: Folder,
     binaries: Binaries,
     http: reqwest::Client,
+    /// None where all is plain HTTP.
+    tls: Option<Tls>,
 }
 
 /// Why the demo did not come to its end.
@@ -82,6 +90,8 @@ enum DemoError {
     System(#[from] io::Error),
     #[error("the HTTP client cannot be made: {0}")]
     Http(#[from] reqwest::Error),
+    #[error("the TLS certificate cannot be made: {0}")]
+    Certificate(#[from] rcgen::Error),
     #[error("stopped before it was all shown")]
     Stopped,
 }
@@ -102,14 +112,18 @@ fn main() -> ExitCode {
 /// Shows everything, waits where it should, and ends what it has started, however it goes.
 async fn run(arguments: &Arguments) -> Result<(), DemoError> {
     let stop = bailiwick_process::shutdown::requested()?;
-    let cast = Cast::on(arguments.port_base, &Scheme::HTTP);
+    let scheme = if arguments.tls { Scheme::HTTPS } else { Scheme::HTTP };
+    let cast = Cast::on(arguments.port_base, &scheme);
     are_free(&cast)?;
+    let folder = Folder::fresh()?;
+    let tls = if arguments.tls { Some(Tls::make(&folder, SystemTime::now())?) } else { None };
     let demo = Demo {
         screen: Screen::of_terminal(),
         cast,
-        folder: Folder::fresh()?,
-        binaries: Binaries::beside_this_one()?,
-        http: wire::client()?,
+        folder,
+        binaries: Binaries::beside_this_one(tls.as_ref().map(|tls| tls.authority.as_path()))?,
+        http: wire::client(tls.as_ref().map(Tls::trusted))?,
+        tls,
     };
     let mut services = Services::default();
     tokio::pin!(stop);
@@ -139,7 +153,8 @@ async fn show(demo: &Demo, services: &mut Services) -> Result<(), DemoError> {
     screen.heading("Bailiwick: which tools may each agent call?");
     let agents = AGENTS.len();
     screen.say(&format!(
-        "{agents} agents try every tool; one is refused, gets what it lacks, and loses it. Then a token is stolen."
+        "{agents} agents try every tool; one is refused, gets what it lacks, and loses it. Then a token is stolen. In \
+         the end, one secret climbs from an API key to access tokens."
     ));
     let first = setup::first_clients(demo)?;
     setup::start(demo, &first, services).await?;

@@ -6,8 +6,9 @@ use http::Method;
 use serde_json::json;
 
 use crate::cast::{EDITOR, PERSON};
+use crate::screen::Screen;
 use crate::wire::AdminApi;
-use crate::{Demo, DemoError, random};
+use crate::{Demo, DemoError, random, tls};
 
 /// How many bytes of a password are random: they give 24 characters.
 const RANDOM_BYTES: usize = 18;
@@ -33,9 +34,12 @@ pub async fn register(demo: &Demo, admin: &AdminApi) -> Result<Secret, DemoError
     Ok(password)
 }
 
-/// How to sign in, and how to connect an editor.
+/// Whom to trust, how to sign in, and how to connect an editor.
 pub fn show_how_to_go_on(demo: &Demo) {
-    let Demo { screen, cast, binaries, .. } = demo;
+    let Demo { screen, cast, binaries, tls, .. } = demo;
+    if tls.is_some() {
+        show_whom_to_trust(*screen);
+    }
     let [hr, ..] = &cast.servers;
     let (username, _) = PERSON;
     screen.heading("Take part: your browser asks you to sign in, and what may be done for you");
@@ -46,4 +50,12 @@ pub fn show_how_to_go_on(demo: &Demo) {
     screen.say("In Claude Code:");
     screen.act(&format!("$ claude mcp add --transport http --client-id {EDITOR} hr {}", hr.resource));
     screen.say("Other editors, and SDKs: docs/guides/connect.md");
+}
+
+fn show_whom_to_trust(screen: Screen) {
+    screen.heading("Trust: an authority that was made for this run vouches for all services");
+    screen.row("authority", &format!(".demo/tls/authority.pem, for {} days; its key is gone", tls::DAYS));
+    screen.row("browser", "asks whether to go on, or imports that file as an authority");
+    screen.say("In a terminal first, which then trusts nobody else:");
+    screen.act("$ set -a; source .demo/env; NODE_EXTRA_CA_CERTS=$SSL_CERT_FILE");
 }

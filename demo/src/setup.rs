@@ -7,7 +7,7 @@ use bailiwick_process::Secret;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::binaries::{self, BinaryError};
+use crate::binaries::{self, AUTHORITIES, BinaryError};
 use crate::cast::{AGENTS, EDITOR, KEY_HOLDER, PERSON};
 use crate::ladder::Ladder;
 use crate::questions::{Asking, Questioned};
@@ -59,8 +59,9 @@ fn on_host(Demo { cast, folder, binaries, .. }: &Demo, words: &[&str]) -> Comman
 
 /// Starts the five services at once, each server with the client by which it hears, and waits until all are ready.
 pub async fn start(demo: &Demo, clients: &FirstClients, services: &mut Services) -> Result<(), DemoError> {
-    let Demo { screen, cast, folder, binaries, http, .. } = demo;
-    let command = on_host(demo, &["serve", "--listen", &format!("127.0.0.1:{}", cast.port)]);
+    let Demo { screen, cast, folder, binaries, http, tls } = demo;
+    let mut command = on_host(demo, &["serve", "--listen", &format!("127.0.0.1:{}", cast.port)]);
+    command.envs(tls.iter().flat_map(|tls| tls.settings("AUTH")));
     services.start("auth-service", &cast.issuer, folder.log("auth-service"), command)?;
     for (server, guard) in cast.servers.iter().zip(&clients.guards) {
         let mut command = binaries.command(server.binary);
@@ -68,6 +69,7 @@ pub async fn start(demo: &Demo, clients: &FirstClients, services: &mut Services)
         command.args(["--resource", &server.resource, "--issuer", &cast.issuer]);
         command.args(["--database-url", &folder.database(server.name)]);
         command.env("MCP_CLIENT_ID", &guard.id).env("MCP_CLIENT_SECRET", guard.secret.expose());
+        command.envs(tls.iter().flat_map(|tls| tls.settings("MCP")));
         if server.name == cast.quickstart().name {
             clients.ladder.tell(&mut command);
         }
@@ -76,7 +78,7 @@ pub async fn start(demo: &Demo, clients: &FirstClients, services: &mut Services)
     screen.heading("Five services, started together");
     let urls = std::iter::once(&cast.issuer).chain(cast.servers.iter().map(|server| &server.resource));
     for (service, url) in services.ready(http).await?.iter().zip(urls) {
-        screen.row(service.name, &format!("{url}, ready after {} ms", service.ready_after.as_millis()));
+        screen.row(service.name, &format!("{url}, ready in {} ms", service.ready_after.as_millis()));
     }
     Ok(())
 }
@@ -159,7 +161,7 @@ pub struct Published<'a> {
 }
 
 /// Writes `.demo/env`.
-pub fn env(Demo { cast, folder, .. }: &Demo, published: &Published<'_>) -> Result<(), DemoError> {
+pub fn env(Demo { cast, folder, tls, .. }: &Demo, published: &Published<'_>) -> Result<(), DemoError> {
     let Published { administrator, agents, key_holder, password } = *published;
     let mut names = vec![("AUTH_ISSUER".to_owned(), cast.issuer.as_str()), ("ADMIN_RESOURCE".to_owned(), &cast.admin)];
     for server in &cast.servers {
@@ -181,5 +183,7 @@ pub fn env(Demo { cast, folder, .. }: &Demo, published: &Published<'_>) -> Resul
     ] {
         names.push((name.to_owned(), value));
     }
+    let authority = tls.as_ref().map(|tls| tls.authority.display().to_string());
+    names.extend(authority.iter().map(|authority| (AUTHORITIES.to_owned(), authority.as_str())));
     Ok(folder.write_env(&names)?)
 }

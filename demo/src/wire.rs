@@ -84,12 +84,13 @@ impl Answer {
     }
 }
 
-/// An HTTP client that speaks to these services alone.
+/// An HTTP client that speaks to these services alone, and trusts nobody else than `authority`.
 ///
 /// # Errors
-/// The system has no TLS certificates, or no sockets.
-pub fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(ANSWER_WITHIN).build()
+/// The system has no sockets.
+pub fn client(authority: Option<reqwest::Certificate>) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(ANSWER_WITHIN);
+    builder.tls_certs_only(authority).build()
 }
 
 /// What a client authenticates with.
