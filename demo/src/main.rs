@@ -153,8 +153,8 @@ async fn show(demo: &Demo, services: &mut Services) -> Result<(), DemoError> {
     screen.heading("Bailiwick: which tools may each agent call?");
     let agents = AGENTS.len();
     screen.say(&format!(
-        "{agents} agents try every tool; one is refused, gets what it lacks, and loses it. Then a token is stolen. In \
-         the end, one secret climbs from an API key to access tokens."
+        "{agents} agents try every tool; one is refused, gets what it lacks, and loses it. Then a token is stolen. At \
+         last a client climbs from an API key to access tokens, with one secret."
     ));
     let first = setup::first_clients(demo)?;
     setup::start(demo, &first, services).await?;

@@ -46,9 +46,9 @@ pub fn show_how_to_go_on(demo: &Demo) {
     screen.row("sign in as", &format!("{username}; the password is DEMO_PASSWORD in .demo/env"));
     screen.row("my agents", &format!("{}/account", cast.issuer));
     screen.say("In a terminal:");
-    screen.act(&format!("$ {} login --server {} --client-id {EDITOR}", binaries.shown("mcp-agent"), hr.resource));
+    screen.command(&format!("{} login --server {} --client-id {EDITOR}", binaries.shown("mcp-agent"), hr.resource));
     screen.say("In Claude Code:");
-    screen.act(&format!("$ claude mcp add --transport http --client-id {EDITOR} hr {}", hr.resource));
+    screen.command(&format!("claude mcp add --transport http --client-id {EDITOR} hr {}", hr.resource));
     screen.say("Other editors, and SDKs: docs/guides/connect.md");
 }
 
@@ -57,5 +57,5 @@ fn show_whom_to_trust(screen: Screen) {
     screen.row("authority", &format!(".demo/tls/authority.pem, for {} days; its key is gone", tls::DAYS));
     screen.row("browser", "asks whether to go on, or imports that file as an authority");
     screen.say("In a terminal first, which then trusts nobody else:");
-    screen.act("$ set -a; source .demo/env; NODE_EXTRA_CA_CERTS=$SSL_CERT_FILE");
+    screen.command("set -a; source .demo/env; NODE_EXTRA_CA_CERTS=$SSL_CERT_FILE");
 }

@@ -46,7 +46,7 @@ fn make_client(demo: &Demo, id: &str, role: &str) -> Result<Credentials, DemoErr
 /// # Errors
 /// It fails.
 pub fn shown_on_host(demo: &Demo, words: &[&str]) -> Result<Value, BinaryError> {
-    demo.screen.act(&format!("$ auth-service {}", words.join(" ")));
+    demo.screen.command(&format!("auth-service {}", words.join(" ")));
     binaries::json("auth-service", on_host(demo, words).arg("--json"))
 }
 

@@ -176,7 +176,7 @@ impl Story<'_> {
         command.env("MCP_AGENT_CLIENT_SECRET", self.reader.secret.expose());
         let output = binaries::run("mcp-agent", &mut command)?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        screen.act(&format!("$ mcp-agent {shown}"));
+        screen.command(&format!("mcp-agent {shown}"));
         if output.status.code() != Some(code) {
             return Err(DemoError::OtherEnd { said, expected: code });
         }
