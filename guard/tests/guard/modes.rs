@@ -101,14 +101,14 @@ fn challenges(answer: &Answer) -> Vec<&str> {
 }
 
 /// Asks for a token of the mode hs256.
-async fn token_answer(scene: &Scene, body: &str) -> Answer {
+async fn token_answer(scene: &Scene, body: impl Into<Body>) -> Answer {
     let routes = scene.guard.token_route();
     let asked = Request::post("/token").header("host", HOST).header("content-type", "application/json");
-    Scene::send_to(routes, asked.body(Body::from(body.to_owned())).unwrap()).await
+    Scene::send_to(routes, asked.body(body.into()).unwrap()).await
 }
 
 async fn token(scene: &Scene, client_id: &str, secret: &str) -> Shown {
-    let answer = token_answer(scene, &json!({"client_id": client_id, "client_secret": secret}).to_string()).await;
+    let answer = token_answer(scene, json!({"client_id": client_id, "client_secret": secret}).to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     Shown::Bearer(answer.json()["access_token"].as_str().unwrap().to_owned())
 }
@@ -322,7 +322,7 @@ async fn a_client_ends_when_it_is_said_to() {
         assert_eq!(shown.calls(&scene, "add").await.status, 401, "{shown:?}");
     }
     let asked = json!({"client_id": "clerk", "client_secret": CLERKS_KEY}).to_string();
-    assert_eq!(token_answer(&scene, &asked).await.status, 401);
+    assert_eq!(token_answer(&scene, asked).await.status, 401);
 }
 
 #[tokio::test]
@@ -339,7 +339,7 @@ async fn nothing_of_a_credential_is_in_any_answer_or_log() {
             }
         }
         let body = json!({"client_id": secret, "client_secret": secret}).to_string();
-        told += &token_answer(&scene, &body).await.text();
+        told += &token_answer(&scene, body).await.text();
         let all = lines.all();
         assert!(!all.contains(secret) && !told.contains(secret), "{secret}");
         assert!(!all.contains(&basic64) && !told.contains(&basic64), "{secret}");
