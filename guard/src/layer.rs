@@ -35,6 +35,21 @@ pub(crate) enum SessionPolicy {
     Bound,
 }
 
+impl SessionPolicy {
+    /// Whether the transport has that HTTP method. Streams are opened by GET and sessions ended by DELETE.
+    fn has(self, method: &Method) -> bool {
+        self.methods().split(", ").any(|name| name == method.as_str())
+    }
+
+    /// The HTTP methods of the transport, as `Allow` names them.
+    fn methods(self) -> &'static str {
+        match self {
+            Self::None => "POST",
+            Self::Bound => "POST, GET, DELETE",
+        }
+    }
+}
+
 /// Puts a [`Guard`] in front of a service; see [`Guard::layer`].
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
@@ -131,13 +146,14 @@ impl GuardLayer {
         let principal = modes::identify(guard, parts).await?;
         record.principal = Some(principal.clone());
         still_accepted(guard, &principal)?;
-        record.method = match (&parts.method, self.sessions) {
-            (&Method::POST, _) => "none".into(),
-            (&Method::GET, SessionPolicy::Bound) => "GET".into(),
-            (&Method::DELETE, SessionPolicy::Bound) => "DELETE".into(),
-            (_, SessionPolicy::Bound) => return Err(Refusal::HttpMethod("POST, GET, DELETE")),
-            (_, SessionPolicy::None) => return Err(Refusal::HttpMethod("POST")),
+        record.method = match parts.method {
+            Method::GET => "GET".into(),
+            Method::DELETE => "DELETE".into(),
+            _ => "none".into(),
         };
+        if !self.sessions.has(&parts.method) {
+            return Err(Refusal::HttpMethod(self.sessions.methods()));
+        }
         if self.sessions == SessionPolicy::Bound && !answer::is_modern(&parts.headers) {
             guard.sessions.check(&parts.headers, &principal)?;
         }
