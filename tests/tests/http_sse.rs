@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use bailiwick_e2e::auth::Credentials;
 use bailiwick_e2e::service::eventually;
-use bailiwick_e2e::{Answer, Quickstart, World, binary, http};
+use bailiwick_e2e::{Answer, Quickstart, Reply, ScriptedServer, World, binary, http};
 use reqwest::blocking::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -258,4 +260,56 @@ fn a_session_lists_what_it_may_call_whatever_tokens_of_its_client_there_are() {
         let _ = send(&stream, &renewed, &call).expect(202);
         assert_eq!(stream.next()["result"]["isError"], false);
     }
+}
+
+#[test]
+fn the_transport_can_be_switched_off_by_its_flag() {
+    let server = Quickstart::start("api-key", |command| {
+        command.arg("--http-sse=false");
+    });
+    let client = server.new_client("late", "Timekeeper");
+    for path in ["/sse", "/messages/"] {
+        let _ = http::send(server.http.get(server.url(path)).header("x-api-key", &client.secret)).expect(404);
+    }
+    let _ = http::send(server.call("TimeTool").header("x-api-key", &client.secret)).expect(200);
+    let log = server.process.log();
+    assert!(log.contains("no tokens of a token service are taken") && !log.contains("until exp"), "{log}");
+}
+
+#[test]
+fn a_client_that_hangs_up_is_no_fault_of_the_server() {
+    // A weather service that answers when it is told to.
+    let (asked, is_asked) = mpsc::channel();
+    let (answer, answers) = mpsc::channel();
+    let weather = ScriptedServer::start(move |_, _| {
+        asked.send(()).unwrap();
+        answers.recv_timeout(Duration::from_secs(30)).unwrap();
+        Reply::json(&json!({}))
+    });
+    let server = Quickstart::start("api-key", |command| {
+        command.env("OPENWEATHERMAP_API_KEY", "key").args(["--weather-url", &weather.origin]);
+    });
+    let client = server.new_client("hasty", "Forecaster");
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "weather_tool", "arguments": {"location": "London"}}});
+    let body = message.to_string();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nx-api-key: {}\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n",
+        server.process.port,
+        client.secret,
+        body.len()
+    );
+    let mut connection = TcpStream::connect(("127.0.0.1", server.process.port)).unwrap();
+    connection.write_all((head + &body).as_bytes()).unwrap();
+    is_asked.recv_timeout(Duration::from_secs(30)).unwrap();
+    drop(connection);
+    let mut stream = begun(&server, &client);
+    let ping = request(1, "ping", &json!({}));
+    let _ = send(&server, &stream, &client, &ping).expect(202);
+    let _ = stream.next();
+    answer.send(()).unwrap();
+    eventually("the call has ended", || server.process.log().contains("the weather service gives no report"));
+    let (_, log) = server.process.stop();
+    assert!(!log.contains(r#""level":"ERROR""#), "{log}");
 }
