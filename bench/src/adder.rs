@@ -2,7 +2,6 @@
 //! the cost of everything around it. Guarded it is built as every server of ours is; bare it is the
 //! same without the guard.
 
-use std::env;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use std::sync::Arc;
 use axum::routing::get;
 use axum::{Router, http::StatusCode};
 use bailiwick_core::{ClientId, Issuer, ResourceUri};
-use bailiwick_guard::{Credentials, Guard, GuardError};
+use bailiwick_guard::{Credentials, Guard, GuardError, InvalidLocalClients, InvalidPublicKey, ShortSecret};
 use bailiwick_mcp_servers::arguments::Flawed;
 use bailiwick_mcp_servers::tool::{Effect, InvalidTool, McpServer, Presentation, ToolError, ToolSet};
 use bailiwick_process::listener::{self, BindError, Limits};
@@ -23,6 +22,10 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use self::authentication::{Authentication, secret};
+
+pub mod authentication;
 
 /// The environment variable with the secret of the server's own client.
 pub const CLIENT_SECRET: &str = "MCP_CLIENT_SECRET";
@@ -42,6 +45,8 @@ pub struct ServeAdder {
     /// Its own client at the issuer, by which it hears of revocations; the secret is in MCP_CLIENT_SECRET
     #[arg(long, value_name = "CLIENT_ID", requires = "issuer")]
     client_id: Option<ClientId>,
+    #[command(flatten)]
+    authentication: Authentication,
 }
 
 /// Why it does not serve.
@@ -56,9 +61,18 @@ pub enum AdderError {
     /// Its name in scopes.
     #[error(transparent)]
     Name(#[from] bailiwick_core::identifier::InvalidIdentifier),
-    /// A client without its secret.
-    #[error("--client-id is given, and {} is not set", CLIENT_SECRET)]
-    NoSecret,
+    /// A secret that is needed.
+    #[error("{0} is not set")]
+    NoSecret(&'static str),
+    /// The secret of the mode hs256.
+    #[error(transparent)]
+    ShortSecret(#[from] ShortSecret),
+    /// The key of the mode public-key.
+    #[error(transparent)]
+    PublicKey(#[from] InvalidPublicKey),
+    /// The clients that it knows by itself.
+    #[error(transparent)]
+    Clients(#[from] InvalidLocalClients),
     /// The port.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -98,7 +112,7 @@ fn tools() -> Result<ToolSet<()>, InvalidTool> {
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(command: ServeAdder) -> Result<(), AdderError> {
-    let ServeAdder { listen, resource, issuer, client_id } = command;
+    let ServeAdder { listen, resource, issuer, client_id, authentication } = command;
     let log = Filter::DEFAULT.parse().map_err(|error| AdderError::Logs(format!("{error}")))?;
     logs::as_json_lines(&log).map_err(|error| AdderError::Logs(error.to_string()))?;
     let stop = shutdown::requested()?;
@@ -106,14 +120,12 @@ pub async fn serve(command: ServeAdder) -> Result<(), AdderError> {
     let tools = tools()?;
     let mut registry = Registry::default();
     let guard = issuer.map(|issuer| {
-        let builder = Guard::builder(resource.clone(), issuer, "add".parse()?).tools(tools.list());
+        let builder = Guard::builder(resource.clone(), issuer.clone(), "add".parse()?).tools(tools.list());
+        let builder = authentication.apply(builder, &issuer, &resource)?;
         // Several of them may be one resource.
         let builder = builder.allowed_hosts([own_host(listen)]);
         let builder = match client_id {
-            Some(client_id) => {
-                let secret = env::var(CLIENT_SECRET).map_err(|_| AdderError::NoSecret)?;
-                builder.credentials(Credentials::new(client_id, secret))
-            }
+            Some(client_id) => builder.credentials(Credentials::new(client_id, secret(CLIENT_SECRET)?)),
             None => builder,
         };
         Ok::<_, AdderError>(builder.metrics(&mut registry).build()?)

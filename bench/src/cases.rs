@@ -9,6 +9,7 @@ mod clients;
 mod connections;
 mod deny;
 mod guard;
+mod ladder;
 mod live;
 mod peers;
 mod start;
@@ -30,6 +31,7 @@ pub struct Case {
 pub const CASES: &[Case] = &[
     tokens::CASE,
     guard::CASE,
+    ladder::CASE,
     peers::CASE,
     connections::CASE,
     clients::CASE,

@@ -64,9 +64,12 @@ pub enum BenchError {
     /// No request at all was made in a slice.
     #[error("{0} answered no request within a slice")]
     Nothing(String),
-    /// A key or a signature that the library refuses.
-    #[error("the signing key: {0}")]
+    /// A key, a signature or randomness that the library refuses.
+    #[error("the cryptographic library: {0}")]
     Key(#[from] aws_lc_rs::error::Unspecified),
+    /// A shared secret that the library refuses.
+    #[error("the shared secret: {0}")]
+    SharedSecret(#[from] bailiwick_core::ShortSecret),
     /// A header, a URL or a request that cannot be built.
     #[error("a request cannot be built: {0}")]
     Request(#[from] http::Error),
@@ -79,11 +82,11 @@ pub enum BenchError {
     /// Cases that draw nothing.
     #[error("none of these cases has a chart")]
     NoChart,
-    /// A document without the place for a table.
-    #[error("{}: the line {marker:?} is missing", path.display())]
+    /// Documents without the place for a table.
+    #[error("{documents}: the line {marker:?} is missing")]
     NoPlace {
-        /// The document.
-        path: PathBuf,
+        /// The documents that were looked through.
+        documents: String,
         /// The missing line.
         marker: String,
     },

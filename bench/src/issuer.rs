@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
@@ -11,7 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use bailiwick_core::UnixSeconds;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::HeaderValue;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -20,7 +21,7 @@ use tokio::runtime::Runtime;
 use crate::error::{BenchError, system};
 
 /// How long its tokens are good, in seconds: longer than any run.
-const LIFETIME: i64 = 3600;
+pub const LIFETIME: i64 = 3600;
 /// The name of its key.
 const KEY_ID: &str = "bench";
 
@@ -59,20 +60,43 @@ impl Issuer {
     fn sign_one(&mut self, audience: &str, scope: &str) -> Result<HeaderValue, BenchError> {
         self.signed += 1;
         let UnixSeconds(now) = SystemTime::now().into();
-        let encode = |part: Value| URL_SAFE_NO_PAD.encode(part.to_string());
         // The claims of a token of auth-service, so that one costs as much to read.
         let claims = json!({
             "iss": self.url, "sub": "bench-agent", "aud": audience, "client_id": "bench-agent", "iat": now, "nbf": now,
             "exp": now + LIFETIME, "jti": format!("token-{}", self.signed), "scope": scope, "roles": ["Officer"],
             "rev": 1,
         });
-        let header = json!({"typ": "at+jwt", "alg": "RS256", "kid": KEY_ID});
+        self.signed_with_header(&json!({"typ": "at+jwt", "alg": "RS256", "kid": KEY_ID}), &claims)
+    }
+
+    /// The value of `Authorization` with a token as somebody signs it who has the key pair and no token service.
+    pub fn sign_by_key_pair(&self, audience: &str, role: &str) -> Result<HeaderValue, BenchError> {
+        let UnixSeconds(now) = SystemTime::now().into();
+        let claims = json!({
+            "iss": self.url, "sub": "alice", "aud": audience, "iat": now, "exp": now + LIFETIME, "job_role": role,
+            "id": "123", "name": "Alice",
+        });
+        self.signed_with_header(&json!({"typ": "JWT", "alg": "RS256"}), &claims)
+    }
+
+    /// The public half of its key, for who is given it as a file.
+    pub fn public_key_pem(&self) -> Result<String, BenchError> {
+        let der: PublicKeyX509Der<'_> = self.key.public_key().as_der()?;
+        Ok(format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref())))
+    }
+
+    fn signed_with_header(&self, header: &Value, claims: &Value) -> Result<HeaderValue, BenchError> {
+        let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let input = format!("{}.{}", encode(header), encode(claims));
         let mut signature = vec![0; self.key.public_modulus_len()];
         self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input.as_bytes(), &mut signature)?;
-        let value = format!("Bearer {input}.{}", URL_SAFE_NO_PAD.encode(signature));
-        Ok(HeaderValue::from_str(&value).map_err(http::Error::from)?)
+        bearer(&format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
+}
+
+/// The value of `Authorization` with that token.
+pub fn bearer(token: &str) -> Result<HeaderValue, BenchError> {
+    Ok(HeaderValue::from_str(&format!("Bearer {token}")).map_err(http::Error::from)?)
 }
 
 /// What RFC 8414 and the guard ask for.

@@ -16,6 +16,7 @@ mod programs;
 mod progress;
 mod report;
 mod run;
+mod rungs;
 mod server;
 mod site;
 mod statistics;
@@ -39,9 +40,9 @@ use progress::Progress;
 use report::{Section, chart, document, terminal};
 use run::{Plan, Run};
 
-/// The document that `--docs` brings up to date.
-const DOCUMENT: &str = "docs/performance.md";
-/// The picture in it.
+/// The documents that `--docs` brings up to date.
+const DOCUMENTS: [&str; 2] = ["docs/performance.md", "docs/ladder.md"];
+/// The picture in the first.
 const PICTURE: &str = "docs/performance.svg";
 
 #[derive(Parser)]
@@ -81,17 +82,17 @@ struct Measure {
     /// Draw the charts
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Put the tables into a document that has places for them
+    /// Put the tables into a document that has places for them; may be repeated
     #[arg(long, value_name = "FILE")]
-    markdown: Option<PathBuf>,
-    /// Bring docs/performance.md up to date, and its picture where no case is named
+    markdown: Vec<PathBuf>,
+    /// Bring docs/performance.md and docs/ladder.md up to date, and the picture where no case is named
     #[arg(long, conflicts_with_all = ["svg", "markdown", "quick"])]
     docs: bool,
 }
 
 impl Measure {
-    fn document(&self) -> Option<&Path> {
-        self.markdown.as_deref().or(self.docs.then_some(Path::new(DOCUMENT)))
+    fn documents(&self) -> Vec<PathBuf> {
+        if self.docs { DOCUMENTS.map(PathBuf::from).into() } else { self.markdown.clone() }
     }
 
     fn picture(&self) -> Option<&Path> {
@@ -127,8 +128,9 @@ fn measure(command: &Measure) -> Result<(), BenchError> {
         }
         return Ok(());
     }
-    if let Some(path) = command.document() {
-        document::has_places(path, &cases)?;
+    let documents = command.documents();
+    if !documents.is_empty() {
+        document::have_places(&documents, &cases)?;
     }
     let plan = if command.quick {
         Plan::quick()
@@ -156,8 +158,9 @@ fn keep(command: &Measure, plan: &Plan, machine: &Machine, sections: &[Section])
         let figures = json!({"machine": machine, "plan": plan, "cases": sections});
         write(path, &format!("{figures:#}\n"))?;
     }
-    if let Some(path) = command.document() {
-        document::rewrite(path, sections, machine)?;
+    let documents = command.documents();
+    if !documents.is_empty() {
+        document::rewrite(&documents, sections, machine)?;
     }
     if let Some(path) = command.picture() {
         write(path, &chart::draw(sections).ok_or(BenchError::NoChart)?)?;

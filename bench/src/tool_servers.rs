@@ -59,7 +59,8 @@ pub fn hearing_adder(
     })
 }
 
-fn adder_command(programs: &Programs, port: u16, resource: &str) -> Command {
+/// The command that serves the bench's own server, bare so far.
+pub fn adder_command(programs: &Programs, port: u16, resource: &str) -> Command {
     let mut command = programs.bench();
     command.args(["adder", "--listen", &format!("127.0.0.1:{port}"), "--resource", resource]);
     command

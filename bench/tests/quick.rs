@@ -31,23 +31,27 @@ struct QuickRun {
     printed: String,
     figures: Value,
     picture: String,
-    document: String,
+    documents: String,
 }
 
 impl QuickRun {
     fn new(folder: &Path) -> Self {
         let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
-        std::fs::copy(document, path("performance.md")).unwrap();
-        let (json, svg, markdown) = (path("figures.json"), path("charts.svg"), path("performance.md"));
-        let ended = bench(&["--quick", "--json", &json, "--svg", &svg, "--markdown", &markdown]);
+        let documents = ["performance.md", "ladder.md"].map(|name| {
+            let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+            std::fs::copy(docs.join(name), path(name)).unwrap();
+            path(name)
+        });
+        let (json, svg, [performance, ladder]) = (path("figures.json"), path("charts.svg"), &documents);
+        let outputs = ["--json", &json, "--svg", &svg, "--markdown", performance, "--markdown", ladder];
+        let ended = bench(&[&["--quick"], &outputs[..]].concat());
         assert!(ended.status.success(), "{}\n{}", text(&ended.stdout), text(&ended.stderr));
         let read = |path: &str| std::fs::read_to_string(path).unwrap();
         Self {
             printed: text(&ended.stdout),
             figures: serde_json::from_str(&read(&json)).unwrap(),
             picture: read(&svg),
-            document: read(&markdown),
+            documents: documents.map(|path| read(&path)).concat(),
         }
     }
 }
@@ -66,7 +70,7 @@ fn every_case_measures_something_and_reports_it_everywhere() {
         assert!(!rows.is_empty(), "{case} has an empty table");
         for row in rows {
             let name = row[0].as_str().unwrap();
-            assert!(run.document.contains(&format!("| {name} | {} |", row[1].as_str().unwrap())), "{case}: {name}");
+            assert!(run.documents.contains(&format!("| {name} | {} |", row[1].as_str().unwrap())), "{case}: {name}");
         }
         let (measured, samples) = (section["measured"].as_array().unwrap(), section["samples"].as_array().unwrap());
         assert!(!measured.is_empty() || !samples.is_empty(), "{case} measures nothing");

@@ -34,7 +34,8 @@ impl SecretDigest {
     }
 
     /// What stands in a server's file of clients for the client whose secret this is (TOML): its name, the
-    /// digest, its roles, and when it ends, if ever, as RFC 3339 writes a moment.
+    /// digest, its roles, and when it ends, if ever, as RFC 3339 writes a moment. It is to be appended, also
+    /// where the client has an entry already: then both secrets are good.
     #[must_use]
     pub fn entry<'a>(
         &self,
@@ -46,7 +47,7 @@ impl SecretDigest {
         let roles: Vec<String> = roles.into_iter().map(|role| format!("\"{role}\"")).collect();
         let roles = roles.join(", ");
         let end = expires_at.map(|moment| format!("expires_at = \"{moment}\"\n")).unwrap_or_default();
-        format!("[clients.\"{client_id}\"]\nsecret_sha256 = \"{self}\"\nroles = [{roles}]\n{end}")
+        format!("[[clients.\"{client_id}\"]]\nsecret_sha256 = \"{self}\"\nroles = [{roles}]\n{end}")
     }
 }
 

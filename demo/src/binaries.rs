@@ -1,8 +1,8 @@
 //! The built programs, which lie where this one does. Owns that they get nothing of the caller's own
-//! settings.
+//! settings, and whom they trust.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -28,32 +28,38 @@ pub enum BinaryError {
     },
 }
 
-/// Where the programs lie.
+/// The variable that names the file of the authorities which a program trusts instead of the system's.
+pub const AUTHORITIES: &str = "SSL_CERT_FILE";
+
+/// Where the programs lie, and the authority that they trust, where it is not the system's.
 #[derive(Clone, Debug)]
-pub struct Binaries(PathBuf);
+pub struct Binaries {
+    folder: PathBuf,
+    authority: Option<PathBuf>,
+}
 
 impl Binaries {
     /// Beside this program.
     ///
     /// # Errors
     /// The system does not say where this program lies.
-    pub fn beside_this_one() -> io::Result<Self> {
-        let mut path = std::env::current_exe()?;
-        path.pop();
-        Ok(Self(path))
+    pub fn beside_this_one(authority: Option<&Path>) -> io::Result<Self> {
+        let mut folder = std::env::current_exe()?;
+        folder.pop();
+        Ok(Self { folder, authority: authority.map(Path::to_owned) })
     }
 
     /// How a person in this folder calls `name`.
     pub fn shown(&self, name: &str) -> String {
-        let path = self.0.join(name);
+        let path = self.folder.join(name);
         let below = std::env::current_dir().ok().and_then(|folder| path.strip_prefix(folder).ok().map(PathBuf::from));
         below.unwrap_or(path).display().to_string()
     }
 
     /// A command that runs `name`.
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(self.0.join(name));
-        command.env_clear();
+        let mut command = Command::new(self.folder.join(name));
+        command.env_clear().envs(self.authority.iter().map(|authority| (AUTHORITIES, authority)));
         command
     }
 }

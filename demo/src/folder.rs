@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = ".demo";
 
 /// What the demo puts there anew each time.
-const FRESH: [&str; 3] = ["data", "logs", "agent"];
+const FRESH: [&str; 4] = ["data", "logs", "agent", "tls"];
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -68,21 +68,31 @@ impl Folder {
         self.path.join("agent")
     }
 
-    /// Writes the file of names, which only its owner may read. Other terminals read it as soon as it is
-    /// there, so it appears whole.
+    /// Writes a file that was not there, and that only its owner may read; gives where it lies.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())?;
+        Ok(path)
+    }
+
+    /// Writes the file of names, for the shell. Other terminals read it as soon as it is there, so it appears
+    /// whole.
     ///
     /// # Errors
     /// The file system refuses.
     pub fn write_env(&self, names: &[(String, &str)]) -> Result<(), FolderError> {
         let mut text = String::new();
         for (name, value) in names {
+            // What cannot be a word of the shell holds NUL, which nothing here does.
+            let value = shlex::try_quote(value).unwrap_or_default();
             // A String takes all that is written to it.
             let _ = writeln!(text, "{name}={value}");
         }
-        let (new, path) = (self.path.join("env.new"), self.path.join("env"));
-        if_there(fs::remove_file(&new))?;
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?.write_all(text.as_bytes())?;
-        Ok(fs::rename(new, path)?)
+        if_there(fs::remove_file(self.path.join("env.new")))?;
+        Ok(fs::rename(self.write("env.new", &text)?, self.path.join("env"))?)
     }
 }
 

@@ -2,14 +2,13 @@
 //! account to sign in with. Owns how to go on from there, which is printed at the end.
 
 use bailiwick_process::Secret;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
 use serde_json::json;
 
 use crate::cast::{EDITOR, PERSON};
+use crate::screen::Screen;
 use crate::wire::AdminApi;
-use crate::{Demo, DemoError};
+use crate::{Demo, DemoError, random, tls};
 
 /// How many bytes of a password are random: they give 24 characters.
 const RANDOM_BYTES: usize = 18;
@@ -25,7 +24,7 @@ pub async fn register(demo: &Demo, admin: &AdminApi) -> Result<Secret, DemoError
     });
     let _ = admin.request(Method::POST, "/clients", &client).await?;
     screen.row(EDITOR, "a public client: it brings people back to 127.0.0.1 or localhost, on any port");
-    let password = password()?;
+    let password = random::secret::<RANDOM_BYTES>()?;
     let (username, role) = PERSON;
     let person = json!({
         "username": username, "name": "Demo person", "roles": [role], "password": password.expose(),
@@ -35,23 +34,28 @@ pub async fn register(demo: &Demo, admin: &AdminApi) -> Result<Secret, DemoError
     Ok(password)
 }
 
-fn password() -> Result<Secret, DemoError> {
-    let mut bytes = [0; RANDOM_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| DemoError::NoRandomness)?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
-}
-
-/// How to sign in, and how to connect an editor.
+/// Whom to trust, how to sign in, and how to connect an editor.
 pub fn show_how_to_go_on(demo: &Demo) {
-    let Demo { screen, cast, binaries, .. } = demo;
+    let Demo { screen, cast, binaries, tls, .. } = demo;
+    if tls.is_some() {
+        show_whom_to_trust(*screen);
+    }
     let [hr, ..] = &cast.servers;
     let (username, _) = PERSON;
     screen.heading("Take part: your browser asks you to sign in, and what may be done for you");
     screen.row("sign in as", &format!("{username}; the password is DEMO_PASSWORD in .demo/env"));
     screen.row("my agents", &format!("{}/account", cast.issuer));
     screen.say("In a terminal:");
-    screen.act(&format!("$ {} login --server {} --client-id {EDITOR}", binaries.shown("mcp-agent"), hr.resource));
+    screen.command(&format!("{} login --server {} --client-id {EDITOR}", binaries.shown("mcp-agent"), hr.resource));
     screen.say("In Claude Code:");
-    screen.act(&format!("$ claude mcp add --transport http --client-id {EDITOR} hr {}", hr.resource));
+    screen.command(&format!("claude mcp add --transport http --client-id {EDITOR} hr {}", hr.resource));
     screen.say("Other editors, and SDKs: docs/guides/connect.md");
+}
+
+fn show_whom_to_trust(screen: Screen) {
+    screen.heading("Trust: an authority that was made for this run vouches for all services");
+    screen.row("authority", &format!(".demo/tls/authority.pem, for {} days; its key is gone", tls::DAYS));
+    screen.row("browser", "asks whether to go on, or imports that file as an authority");
+    screen.say("In a terminal first, which then trusts nobody else:");
+    screen.command("set -a; source .demo/env; NODE_EXTRA_CA_CERTS=$SSL_CERT_FILE");
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::matrix::{Matrix, Rows, Verdict};
-use crate::wire::{self, Answer, WireError};
+use crate::wire::{self, Answer, Proof, WireError};
 
 /// An argument that no tool takes: a call with it reaches the tool, is refused there, and changes nothing.
 const NO_ARGUMENT: &str = "only_asking";
@@ -92,7 +92,7 @@ async fn asked_with(
     agent: &'static str,
     token: &Secret,
 ) -> Result<Vec<Verdict>, QuestionError> {
-    let list = wire::ask(http, server.resource, token, "tools/list", None).await?.well()?;
+    let list = wire::ask(http, server.resource, Proof::Bearer(token), "tools/list", None).await?.well()?;
     let shown: BTreeSet<String> = names(&list.json()).ok_or_else(|| list.unexpected())?;
     let mut verdicts = Vec::new();
     for tool in &server.tools {
@@ -121,7 +121,7 @@ async fn asked_without(
 ) -> Result<Vec<Verdict>, QuestionError> {
     let nothing = Secret::new("none".to_owned());
     let other = agent.tokens.iter().flatten().next().unwrap_or(&nothing);
-    refused_as_foreign(wire::ask(http, server.resource, other, "tools/list", None).await?)?;
+    refused_as_foreign(wire::ask(http, server.resource, Proof::Bearer(other), "tools/list", None).await?)?;
     let mut verdicts = Vec::new();
     for tool in &server.tools {
         refused_as_foreign(call(http, server, tool, other).await?)?;
@@ -136,7 +136,8 @@ async fn call(
     tool: &str,
     token: &Secret,
 ) -> Result<Answer, WireError> {
-    wire::ask(http, server.resource, token, "tools/call", Some((tool, json!({NO_ARGUMENT: true})))).await
+    let call = Some((tool, json!({NO_ARGUMENT: true})));
+    wire::ask(http, server.resource, Proof::Bearer(token), "tools/call", call).await
 }
 
 /// Whether a call reached its tool. The tool refuses the argument, so it was the tool that answered; a

@@ -14,7 +14,10 @@ const USUAL_WIDTH: usize = 80;
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=100;
 
 /// How wide the names of rows are, in characters.
-const NAME: usize = 12;
+const NAME: usize = 14;
+
+/// What tells the shell that a command goes on.
+const CONTINUED: &str = " \\";
 
 /// Headings.
 pub const BOLD: Style = Style::new().bold();
@@ -61,6 +64,11 @@ impl Screen {
         print(&self.wrapped(text, start, &" ".repeat(display_width(start)), Style::new()));
     }
 
+    /// A command of the shell, which can be copied as it stands unless a word of it has no room.
+    pub fn command(self, text: &str) {
+        print(&self.continued(text));
+    }
+
     /// What somebody does.
     pub fn act(self, text: &str) {
         print(&self.wrapped(text, "  ", "      ", Style::new()));
@@ -76,6 +84,13 @@ impl Screen {
     /// How wide a quotation may be.
     pub fn quoted_width(self) -> usize {
         self.width - 4
+    }
+
+    /// A command on lines that the shell joins.
+    fn continued(self, text: &str) -> String {
+        let options = Options::new(self.width - CONTINUED.len()).initial_indent("  $ ").subsequent_indent("      ");
+        let options = options.word_separator(WordSeparator::AsciiSpace).word_splitter(WordSplitter::NoHyphenation);
+        textwrap::wrap(text, options.wrap_algorithm(WrapAlgorithm::FirstFit)).join(&format!("{CONTINUED}\n")) + "\n"
     }
 
     /// Lines of at most the terminal's width, each in `style`.
@@ -114,6 +129,17 @@ mod tests {
             assert!(text.lines().all(|line| line.len() <= width), "{width}: {text}");
             let joined: String = text.split_whitespace().collect();
             assert_eq!(joined, format!("aword{long}andmore"), "nothing is lost");
+        }
+    }
+
+    #[test]
+    fn a_command_is_the_same_to_the_shell_at_any_width() {
+        let command = "claude mcp add --transport http --client-id editor hr https://localhost:8001/mcp";
+        for width in [40, 60, 80, 100] {
+            let text = Screen { width }.continued(command);
+            assert!(text.lines().all(|line| line.len() <= width), "{width}: {text}");
+            let joined = text.replace("\\\n", "");
+            assert_eq!(joined.split_whitespace().skip(1).collect::<Vec<_>>().join(" "), command, "{text}");
         }
     }
 }

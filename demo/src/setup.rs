@@ -7,9 +7,9 @@ use bailiwick_process::Secret;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::binaries;
-use crate::cast::{AGENTS, Cast, EDITOR, PERSON};
-use crate::folder::Folder;
+use crate::binaries::{self, AUTHORITIES, BinaryError};
+use crate::cast::{AGENTS, EDITOR, KEY_HOLDER, PERSON};
+use crate::ladder::Ladder;
 use crate::questions::{Asking, Questioned};
 use crate::screen::Screen;
 use crate::services::Services;
@@ -22,49 +22,63 @@ pub struct FirstClients {
     pub administrator: Credentials,
     /// The clients by which the servers hear of revocations, in the order of the servers.
     pub guards: Vec<Credentials>,
+    /// The client whose secret is an API key too.
+    pub ladder: Ladder,
 }
 
-/// Makes the first administrator and a client for each server.
+/// Makes the first administrator, a client for each server, and the one of the ladder.
 pub fn first_clients(demo: &Demo) -> Result<FirstClients, DemoError> {
     demo.screen.heading("Made on the host: the first administrator, and a client for each server");
     demo.screen.say("A server hears with a client of its own what was taken back.");
     let administrator = make_client(demo, "admin", "admin")?;
     let guards = demo.cast.servers.iter().map(|server| make_client(demo, &format!("{}-guard", server.name), "guard"));
-    Ok(FirstClients { administrator, guards: guards.collect::<Result<_, _>>()? })
+    let guards = guards.collect::<Result<_, _>>()?;
+    Ok(FirstClients { administrator, guards, ladder: Ladder::prepare(demo)? })
 }
 
 fn make_client(demo: &Demo, id: &str, role: &str) -> Result<Credentials, DemoError> {
-    let words = ["client", "create", "--id", id, "--role", role];
-    demo.screen.act(&format!("$ auth-service {}", words.join(" ")));
-    let made = binaries::json("auth-service", on_host(demo, &words).arg("--json"))?;
+    let made = shown_on_host(demo, &["client", "create", "--id", id, "--role", role])?;
     Credentials::read(&made).ok_or(DemoError::NoSecret)
 }
 
+/// Runs a command of auth-service on the host, as people read it; gives what it printed.
+///
+/// # Errors
+/// It fails.
+pub fn shown_on_host(demo: &Demo, words: &[&str]) -> Result<Value, BinaryError> {
+    demo.screen.command(&format!("auth-service {}", words.join(" ")));
+    binaries::json("auth-service", on_host(demo, words).arg("--json"))
+}
+
 /// A command of auth-service on the host: a process of its own on the data of the service.
-pub fn on_host(Demo { cast, folder, binaries, .. }: &Demo, words: &[&str]) -> Command {
+fn on_host(Demo { cast, folder, binaries, .. }: &Demo, words: &[&str]) -> Command {
     let mut command = binaries.command("auth-service");
     command.args(words).envs([("AUTH_ISSUER", cast.issuer.clone()), ("AUTH_DATABASE_URL", folder.database("auth"))]);
     command
 }
 
-/// Starts the four services at once, each server with the client by which it hears, and waits until all are ready.
-pub async fn start(demo: &Demo, guards: &[Credentials], services: &mut Services) -> Result<(), DemoError> {
-    let Demo { screen, cast, folder, binaries, http } = demo;
-    let command = on_host(demo, &["serve", "--listen", &format!("127.0.0.1:{}", cast.port)]);
+/// Starts the five services at once, each server with the client by which it hears, and waits until all are ready.
+pub async fn start(demo: &Demo, clients: &FirstClients, services: &mut Services) -> Result<(), DemoError> {
+    let Demo { screen, cast, folder, binaries, http, tls } = demo;
+    let mut command = on_host(demo, &["serve", "--listen", &format!("127.0.0.1:{}", cast.port)]);
+    command.envs(tls.iter().flat_map(|tls| tls.settings("AUTH")));
     services.start("auth-service", &cast.issuer, folder.log("auth-service"), command)?;
-    for (server, guard) in cast.servers.iter().zip(guards) {
+    for (server, guard) in cast.servers.iter().zip(&clients.guards) {
         let mut command = binaries.command(server.binary);
         command.args(["--sample-data", "--listen", &format!("127.0.0.1:{}", server.port)]);
         command.args(["--resource", &server.resource, "--issuer", &cast.issuer]);
         command.args(["--database-url", &folder.database(server.name)]);
         command.env("MCP_CLIENT_ID", &guard.id).env("MCP_CLIENT_SECRET", guard.secret.expose());
-        let origin = server.resource.trim_end_matches("/mcp");
-        services.start(server.binary, origin, folder.log(server.binary), command)?;
+        command.envs(tls.iter().flat_map(|tls| tls.settings("MCP")));
+        if server.name == cast.quickstart().name {
+            clients.ladder.tell(&mut command);
+        }
+        services.start(server.binary, server.origin(), folder.log(server.binary), command)?;
     }
-    screen.heading("Four services, started together");
+    screen.heading("Five services, started together");
     let urls = std::iter::once(&cast.issuer).chain(cast.servers.iter().map(|server| &server.resource));
     for (service, url) in services.ready(http).await?.iter().zip(urls) {
-        screen.row(service.name, &format!("{url}, ready after {} ms", service.ready_after.as_millis()));
+        screen.row(service.name, &format!("{url}, ready in {} ms", service.ready_after.as_millis()));
     }
     Ok(())
 }
@@ -134,25 +148,42 @@ fn given(answer: wire::Answer) -> Result<Option<Secret>, WireError> {
     answer.text("access_token").map(Secret::new).map(Some)
 }
 
+/// Whom `.demo/env` names.
+pub struct Published<'a> {
+    /// The administrator.
+    pub administrator: &'a Credentials,
+    /// All agents, of whom some are named.
+    pub agents: &'a [Credentials],
+    /// The client of the ladder.
+    pub key_holder: &'a Credentials,
+    /// The password of the person.
+    pub password: &'a Secret,
+}
+
 /// Writes `.demo/env`.
-pub fn env(
-    cast: &Cast,
-    folder: &Folder,
-    administrator: &Credentials,
-    agents: &[Credentials],
-    password: &Secret,
-) -> Result<(), DemoError> {
+pub fn env(Demo { cast, folder, tls, .. }: &Demo, published: &Published<'_>) -> Result<(), DemoError> {
+    let Published { administrator, agents, key_holder, password } = *published;
     let mut names = vec![("AUTH_ISSUER".to_owned(), cast.issuer.as_str()), ("ADMIN_RESOURCE".to_owned(), &cast.admin)];
     for server in &cast.servers {
         names.push((format!("{}_URL", server.name.to_uppercase()), &server.resource));
     }
-    let published = AGENTS.iter().zip(agents).filter_map(|(agent, client)| Some((agent.variable?, client)));
-    for (name, client) in std::iter::once(("ADMIN", administrator)).chain(published) {
+    let agents = AGENTS.iter().zip(agents).chain([(&KEY_HOLDER, key_holder)]);
+    let agents = agents.filter_map(|(agent, client)| Some((agent.variable?, client)));
+    for (name, client) in std::iter::once(("ADMIN", administrator)).chain(agents) {
         names.push((format!("{name}_CLIENT_ID"), &client.id));
         names.push((format!("{name}_CLIENT_SECRET"), client.secret.expose()));
     }
-    for (name, value) in [("PUBLIC_CLIENT_ID", EDITOR), ("DEMO_USER", PERSON.0), ("DEMO_PASSWORD", password.expose())] {
+    for (name, value) in [
+        ("QUICKSTART_API_KEY", key_holder.secret.expose()),
+        ("QUICKSTART_BASIC_USER", &key_holder.id),
+        ("QUICKSTART_BASIC_PASSWORD", key_holder.secret.expose()),
+        ("PUBLIC_CLIENT_ID", EDITOR),
+        ("DEMO_USER", PERSON.0),
+        ("DEMO_PASSWORD", password.expose()),
+    ] {
         names.push((name.to_owned(), value));
     }
+    let authority = tls.as_ref().map(|tls| tls.authority.display().to_string());
+    names.extend(authority.iter().map(|authority| (AUTHORITIES.to_owned(), authority.as_str())));
     Ok(folder.write_env(&names)?)
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::cast::{READER, Server};
 use crate::screen::{DIM, GREEN, RED};
-use crate::wire::{self, AdminApi, Answer, Credentials, WireError};
+use crate::wire::{self, AdminApi, Answer, Credentials, Proof, WireError};
 use crate::{Demo, DemoError, binaries, setup};
 
 /// The tool that the reader wants.
@@ -75,7 +75,8 @@ impl Story<'_> {
         let Demo { screen, http, .. } = self.demo;
         let token = self.token().await?;
         screen.act(&format!("{} calls {TOOL}: POST {}", self.reader.id, self.hr.resource));
-        let answer = wire::ask(http, &self.hr.resource, &token, "tools/call", Some((TOOL, new_employee()))).await?;
+        let call = Some((TOOL, new_employee()));
+        let answer = wire::ask(http, &self.hr.resource, Proof::Bearer(&token), "tools/call", call).await?;
         let missing = format!(r#"error="insufficient_scope", scope="hr:{TOOL}""#);
         if answer.status != StatusCode::FORBIDDEN || !answer.challenge.contains(&missing) {
             return Err(answer.unexpected().into());
@@ -90,8 +91,7 @@ impl Story<'_> {
     async fn taken_back(&self, token: &Secret) -> Result<(), DemoError> {
         let screen = self.demo.screen;
         let words = ["revocation", "add", "client", &self.reader.id, "--reason", "stolen"];
-        screen.act(&format!("$ auth-service {}", words.join(" ")));
-        let _ = binaries::json("auth-service", setup::on_host(self.demo, &words).arg("--json"))?;
+        let _ = setup::shown_on_host(self.demo, &words)?;
         let done = Instant::now();
         let refused = loop {
             let answer = self.call(token).await?;
@@ -123,7 +123,7 @@ impl Story<'_> {
     /// A call that the reader may do.
     async fn call(&self, token: &Secret) -> Result<Answer, WireError> {
         let call = Some((ALLOWED_TOOL, json!({})));
-        wire::ask(&self.demo.http, &self.hr.resource, token, "tools/call", call).await
+        wire::ask(&self.demo.http, &self.hr.resource, Proof::Bearer(token), "tools/call", call).await
     }
 
     /// Does that call, which has to be let through.
@@ -176,7 +176,7 @@ impl Story<'_> {
         command.env("MCP_AGENT_CLIENT_SECRET", self.reader.secret.expose());
         let output = binaries::run("mcp-agent", &mut command)?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        screen.act(&format!("$ mcp-agent {shown}"));
+        screen.command(&format!("mcp-agent {shown}"));
         if output.status.code() != Some(code) {
             return Err(DemoError::OtherEnd { said, expected: code });
         }

@@ -84,12 +84,13 @@ impl Answer {
     }
 }
 
-/// An HTTP client that speaks to these services alone.
+/// An HTTP client that speaks to these services alone, and trusts nobody else than `authority`.
 ///
 /// # Errors
-/// The system has no TLS certificates, or no sockets.
-pub fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(ANSWER_WITHIN).build()
+/// The system has no sockets.
+pub fn client(authority: Option<reqwest::Certificate>) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(ANSWER_WITHIN);
+    builder.tls_certs_only(authority).build()
 }
 
 /// What a client authenticates with.
@@ -108,6 +109,17 @@ impl Credentials {
     }
 }
 
+/// How a request to an MCP server proves who sends it.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    /// A token.
+    Bearer(&'a Secret),
+    /// A client's name and secret.
+    Basic(&'a Credentials),
+    /// A client's secret.
+    ApiKey(&'a Secret),
+}
+
 /// A token request (client credentials) for everything that is allowed at `resource`.
 ///
 /// # Errors
@@ -121,6 +133,20 @@ pub async fn request_token(
     let request = http.post(format!("{issuer}/oauth2/token")).basic_auth(&client.id, Some(client.secret.expose()));
     let form = [("grant_type", "client_credentials"), ("resource", resource)];
     Answer::of(format!("the token request of {} for {resource}", client.id), request.form(&form)).await
+}
+
+/// A request for a token of an MCP server's own, as the seed's clients make it.
+///
+/// # Errors
+/// No answer.
+pub async fn request_own_token(
+    http: &reqwest::Client,
+    origin: &str,
+    client: &Credentials,
+) -> Result<Answer, WireError> {
+    let body = json!({"client_id": client.id, "client_secret": client.secret.expose()});
+    let request = http.post(format!("{origin}/token")).json(&body);
+    Answer::of(format!("the token request of {} at {origin}", client.id), request).await
 }
 
 /// The admin API, called with a token.
@@ -154,11 +180,15 @@ impl AdminApi {
 pub async fn ask(
     http: &reqwest::Client,
     url: &str,
-    token: &Secret,
+    proof: Proof<'_>,
     method: &str,
     tool: Option<(&str, Value)>,
 ) -> Result<Answer, WireError> {
-    let mut request = http.post(url).bearer_auth(token.expose());
+    let mut request = match proof {
+        Proof::Bearer(token) => http.post(url).bearer_auth(token.expose()),
+        Proof::Basic(client) => http.post(url).basic_auth(&client.id, Some(client.secret.expose())),
+        Proof::ApiKey(key) => http.post(url).header("x-api-key", key.expose()),
+    };
     request = request.header(ACCEPT, "application/json, text/event-stream");
     request = request.header("MCP-Protocol-Version", REVISION).header("Mcp-Method", method);
     let mut params = json!({"_meta": {

@@ -9,11 +9,11 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTI
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::LARGEST_BODY;
 use crate::challenge::Challenges;
 use crate::message::{NotAMessage, RequestId};
 use crate::mode::Mode;
 use crate::refusal::Refusal;
+use crate::{LARGEST_BODY, MOST_VALUES, token_endpoint};
 
 /// When a client that met a guard without keys or without word of revocations should come back, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
@@ -31,6 +31,10 @@ const INVALID_PARAMS: i32 = -32602;
 const METHOD_UNKNOWN: &str = "method not found";
 /// The words for a call of nothing.
 const TOOL_UNNAMED: &str = "tools/call needs params.name, a string";
+/// The words for a caller who waits for too many answers at once.
+const TOO_MANY_IN_HAND: &str = "this caller waits for many answers already; wait for them, then go on";
+/// The words where all callers together do.
+const BUSY: &str = "the server has as many requests in hand as it takes: try again";
 /// The words for a tool that there is not.
 const TOOL_UNKNOWN: &str = "tool not found";
 
@@ -67,15 +71,16 @@ pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
         }
         Refusal::HostForeign => rpc(S::FORBIDDEN, None, INVALID_REQUEST, "this server does not answer to that Host"),
         Refusal::OriginForeign => rpc(S::FORBIDDEN, None, INVALID_REQUEST, "this server does not accept that Origin"),
-        Refusal::HttpMethod => {
-            let answer = rpc(S::METHOD_NOT_ALLOWED, None, INVALID_REQUEST, "MCP uses POST, GET and DELETE");
-            with(answer, ALLOW, HeaderValue::from_static("POST, GET, DELETE"))
+        Refusal::HttpMethod(allowed) => {
+            let words = format!("MCP uses {allowed} here");
+            with(rpc(S::METHOD_NOT_ALLOWED, None, INVALID_REQUEST, &words), ALLOW, HeaderValue::from_static(allowed))
         }
         Refusal::UnknownSession => rpc(S::NOT_FOUND, None, INVALID_REQUEST, "session not found: initialize a new one"),
         Refusal::TooLarge => {
             rpc(S::PAYLOAD_TOO_LARGE, None, INVALID_REQUEST, &format!("the body has more than {LARGEST_BODY} bytes"))
         }
         Refusal::BodyUnread => rpc(S::BAD_REQUEST, None, INVALID_REQUEST, "the body broke off"),
+        Refusal::BodyTooSlow => rpc(S::REQUEST_TIMEOUT, None, INVALID_REQUEST, "the body did not come in time"),
         Refusal::NotAMessage(why) => not_a_message(why),
         Refusal::HeaderMismatch(id) => {
             rpc(S::BAD_REQUEST, id, HEADER_MISMATCH, "the header Mcp-Method must be the method of the message")
@@ -95,6 +100,8 @@ pub(crate) fn refused(refusal: Refusal, asked: &Asked<'_>) -> Response<Body> {
             too_many("too many failed attempts from this address; check the credentials, then try again", wait)
         }
         Refusal::TooManyCalls(wait) => too_many("this caller has called tools too often; wait, then go on", wait),
+        Refusal::TooManyInHand => too_many(TOO_MANY_IN_HAND, Duration::from_secs(1)),
+        Refusal::Busy => unavailable(BUSY),
         Refusal::KeysUnavailable => unavailable("the keys of the token service cannot be had just now: try again"),
         Refusal::RevocationsUnknown => {
             unavailable("what the token service has revoked is not known just now: try again")
@@ -114,6 +121,8 @@ pub(crate) fn error_of(refusal: &Refusal) -> Option<(i32, String)> {
         Refusal::TooManyCalls(wait) => {
             Some((INVALID_REQUEST, format!("too many calls of tools: wait {} s", seconds(*wait))))
         }
+        Refusal::TooManyInHand => Some((INVALID_REQUEST, TOO_MANY_IN_HAND.to_owned())),
+        Refusal::Busy => Some((INVALID_REQUEST, BUSY.to_owned())),
         _ => None,
     }
 }
@@ -138,6 +147,10 @@ fn not_a_message(why: NotAMessage) -> Response<Body> {
         NotAMessage::NotJson => (PARSE_ERROR, "the body is not JSON"),
         NotAMessage::Batch => (INVALID_REQUEST, "batches are not accepted: send one message per request"),
         NotAMessage::NotJsonRpc => (INVALID_REQUEST, "the body is not one JSON-RPC 2.0 message with each member once"),
+        NotAMessage::TooManyValues => {
+            let words = format!("the message has more than {MOST_VALUES} values");
+            return rpc(StatusCode::BAD_REQUEST, None, INVALID_REQUEST, &words);
+        }
     };
     rpc(StatusCode::BAD_REQUEST, None, code, message)
 }
@@ -199,6 +212,14 @@ pub(crate) fn refused_token(refusal: &Refusal) -> Response<Body> {
             wait,
         ),
         Refusal::HostMissing => oauth_error(StatusCode::BAD_REQUEST, "invalid_request", "one readable Host is needed"),
+        Refusal::TooLarge => {
+            let description = format!("the request has more than {} bytes", token_endpoint::LARGEST_REQUEST);
+            oauth_error(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", &description)
+        }
+        Refusal::BodyUnread => oauth_error(StatusCode::BAD_REQUEST, "invalid_request", "the body broke off"),
+        Refusal::BodyTooSlow => {
+            oauth_error(StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body did not come in time")
+        }
         Refusal::HostForeign | Refusal::OriginForeign => {
             oauth_error(StatusCode::FORBIDDEN, "access_denied", "this server does not answer to that Host or Origin")
         }

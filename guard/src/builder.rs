@@ -7,9 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use bailiwick_core::{Clock, Issuer, ResourceUri, ServerName, SharedSecret, UnixSeconds};
 use prometheus_client::registry::Registry;
-use tokio::sync::Semaphore;
 
-use crate::MOST_IN_HAND;
 use crate::calls::Calls;
 use crate::challenge::Challenges;
 use crate::client_uses::ClientUses;
@@ -25,6 +23,7 @@ use crate::mode::Mode;
 use crate::modes::public_key::PublicKey;
 use crate::modes::requested::Requested;
 use crate::origin::Origins;
+use crate::places::Places;
 use crate::record::Recorder;
 use crate::revocations::{Means, Measured, Revocations};
 use crate::session::Sessions;
@@ -269,7 +268,7 @@ impl<'a> GuardBuilder<'a> {
             keys: Arc::new(keys),
             verified: VerifiedTokens::new(),
             sessions: Sessions::new(),
-            places: Semaphore::new(MOST_IN_HAND),
+            places: Places::new(),
             revocations,
             resource: self.resource,
             issuer: self.issuer,

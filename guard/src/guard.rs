@@ -11,7 +11,6 @@ use futures::{FutureExt, future};
 use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use tokio::sync::Semaphore;
 use tower::Layer;
 
 use crate::builder::GuardBuilder;
@@ -25,6 +24,7 @@ use crate::method::Methods;
 use crate::mode::Mode;
 use crate::modes::Modes;
 use crate::origin::Origins;
+use crate::places::Places;
 use crate::record::Recorder;
 use crate::revocations::{Hearing, Revocations};
 use crate::session::Sessions;
@@ -51,7 +51,7 @@ pub(crate) struct Parts {
     pub(crate) revocations: Option<Arc<Revocations>>,
     pub(crate) sessions: Sessions,
     /// The places of those requests that are with the server.
-    pub(crate) places: Semaphore,
+    pub(crate) places: Places,
 }
 
 /// Stands in front of one MCP server: only what a token allows goes through. Cheap to clone; all

@@ -8,8 +8,7 @@ use axum::body::{Body, Bytes};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION};
 use http::request::Parts as RequestParts;
 use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::SemaphorePermit;
+use http_body_util::BodyExt;
 use tower::{BoxError, Layer, Service};
 
 use crate::answer::{self, Asked};
@@ -19,12 +18,13 @@ use crate::guard::{Guard, Parts};
 use crate::message::Message;
 use crate::mode::Mode;
 use crate::modes::api_key;
+use crate::places::Place;
 use crate::principal::Principal;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::refused_message::RefusedMessage;
 use crate::session::SESSION_ID;
-use crate::{LARGEST_BODY, challenge, expiry, modes, origin, unread};
+use crate::{LARGEST_BODY, body, challenge, expiry, modes, origin, unread};
 
 /// What becomes of `Mcp-Session-Id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,32 +131,47 @@ impl GuardLayer {
         let principal = modes::identify(guard, parts).await?;
         record.principal = Some(principal.clone());
         still_accepted(guard, &principal)?;
-        record.method = match parts.method {
-            Method::POST => "none".into(),
-            Method::GET => "GET".into(),
-            Method::DELETE => "DELETE".into(),
-            _ => return Err(Refusal::HttpMethod),
+        record.method = match (&parts.method, self.sessions) {
+            (&Method::POST, _) => "none".into(),
+            (&Method::GET, SessionPolicy::Bound) => "GET".into(),
+            (&Method::DELETE, SessionPolicy::Bound) => "DELETE".into(),
+            (_, SessionPolicy::Bound) => return Err(Refusal::HttpMethod("POST, GET, DELETE")),
+            (_, SessionPolicy::None) => return Err(Refusal::HttpMethod("POST")),
         };
         if self.sessions == SessionPolicy::Bound && !answer::is_modern(&parts.headers) {
             guard.sessions.check(&parts.headers, &principal)?;
         }
-        let body = if parts.method == Method::POST { Some(whole(body).await?) } else { None };
-        // Nobody closes it, so that there is a place for everybody in the end.
-        let place = guard.places.acquire().await.ok();
-        // Both may have taken their time, and whoever was let in to send a body may be shut out by now.
+        let mut content = Body::empty();
+        if parts.method == Method::POST {
+            let body = body::whole(body, LARGEST_BODY).await?;
+            // Whoever was let in to send a body may be shut out by now.
+            still_accepted(guard, &principal)?;
+            self.decide(parts, &principal, &body, record)?;
+            content = Body::from(body);
+        }
+        let place = guard.places.take(&principal).await?;
+        // That too may have taken its time.
         still_accepted(guard, &principal)?;
-        let Some(body) = body else {
-            return Ok(Admitted { principal, body: Body::empty(), place });
-        };
-        let message = Message::read(&body).map_err(Refusal::NotAMessage)?;
+        Ok(Admitted { principal, body: content, place })
+    }
+
+    /// Whether the message may go on, and whether its caller may send another one now.
+    fn decide(
+        &self,
+        parts: &RequestParts,
+        principal: &Principal,
+        body: &[u8],
+        record: &mut Record,
+    ) -> Result<(), Refusal> {
+        let guard = self.guard.parts();
+        let message = Message::read(body).map_err(Refusal::NotAMessage)?;
         let agreement = if answer::is_modern(&parts.headers) { message.agrees_with(&parts.headers) } else { Ok(()) };
-        match authorize(guard, &principal, message, record) {
+        match authorize(guard, principal, message, record) {
             // What is denied is denied for what the message says, whatever its headers do.
             Err(denied @ Refusal::InsufficientScope(_)) => return Err(denied),
             decided => agreement.and(decided)?,
         }
-        guard.calls.take(&principal, record)?;
-        Ok(Admitted { principal, body: Body::from(body), place })
+        guard.calls.take(principal, record)
     }
 
     /// Asks the server, and sees to what its answer shows and how long it may stay open.
@@ -234,7 +249,7 @@ struct Admitted<'a> {
     principal: Principal,
     body: Body,
     /// Held until the server's answer begins.
-    place: Option<SemaphorePermit<'a>>,
+    place: Place<'a>,
 }
 
 /// Checks what can change while credentials are in use: whether they have ended or were taken back.
@@ -242,17 +257,4 @@ fn still_accepted(guard: &Parts, principal: &Principal) -> Result<(), Refusal> {
     principal.claims().check_times(guard.clock.now()).map_err(Refusal::InvalidToken)?;
     modes::still_stands(guard, principal)?;
     guard.revocations.as_ref().map_or(Ok(()), |revocations| revocations.check(principal))
-}
-
-/// The whole body, of at most [`LARGEST_BODY`] bytes.
-async fn whole<B: http_body::Body<Error: Into<BoxError>>>(body: B) -> Result<Bytes, Refusal> {
-    let most = u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX);
-    if body.size_hint().lower() > most {
-        return Err(Refusal::TooLarge);
-    }
-    match Limited::new(body, LARGEST_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Err(_) => Err(Refusal::BodyUnread),
-    }
 }

@@ -50,6 +50,7 @@ mod answer_filter;
 mod authentication;
 mod authorization;
 mod bearer;
+mod body;
 mod builder;
 mod calls;
 mod challenge;
@@ -72,6 +73,7 @@ mod method;
 mod mode;
 mod modes;
 mod origin;
+mod places;
 mod principal;
 mod record;
 mod refusal;
@@ -107,6 +109,13 @@ pub const LARGEST_BODY: usize = 1024 * 1024;
 /// Requests that are with the server at one time. Further ones wait behind the guard's checks, where they
 /// take less memory than a server needs for one in hand.
 pub const MOST_IN_HAND: usize = 128;
+
+/// How many of these one caller may have at one time. Its further requests wait for them, five seconds at most.
+pub const MOST_IN_HAND_OF_ONE: usize = 32;
+
+/// The most values in the JSON of one message, however deep, members of objects among them. A message of many
+/// small values takes a server hundreds of bytes for each.
+pub const MOST_VALUES: u32 = 20_000;
 
 /// The largest list of tools, or event on a stream that may hold one, that is read, in bytes. The
 /// server's own answers, so not an attacker's to choose.

@@ -2,7 +2,7 @@
 //! roles, and what the roles open. Owns who is known now and when that was last of use; how a client
 //! presents its secret is [`crate::modes`]'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -14,22 +14,23 @@ use tokio::sync::watch;
 /// When a client ends that never does: 9999-12-31T23:59:59Z, the last moment that RFC 3339 can write.
 const NEVER: UnixSeconds = UnixSeconds(253_402_300_799);
 
-/// A client as it is configured.
+/// A client as it is configured, with one of its secrets.
 #[derive(Clone, Debug)]
 pub struct LocalClient {
-    /// The digest of its secret.
+    /// The digest of the secret.
     pub secret: SecretDigest,
-    /// Its roles.
+    /// The client's roles.
     pub roles: Vec<RoleName>,
-    /// When it ends, if ever.
+    /// When the secret ends, if ever.
     pub expires_at: Option<UnixSeconds>,
 }
 
-/// The clients of a server and the roles that they have.
+/// The clients of a server and the roles that they have. A client may stand there more than once, each time with
+/// another secret, so that it can change to a new one without a gap.
 #[derive(Clone, Debug, Default)]
 pub struct LocalClients {
     roles: BTreeMap<RoleName, ScopeSet>,
-    clients: BTreeMap<ClientId, LocalClient>,
+    clients: BTreeMap<ClientId, Vec<LocalClient>>,
 }
 
 /// Clients that cannot be told apart, or whose roles say nothing.
@@ -46,13 +47,20 @@ pub enum InvalidLocalClients {
     /// One secret for two clients.
     #[error("clients {0} and {1} have the same secret: give each its own")]
     SameSecret(ClientId, ClientId),
+    /// One secret of a client twice.
+    #[error("client {0} has the same secret twice: take one entry out")]
+    SecretTwice(ClientId),
+    /// A client of which it is not clear what it may do.
+    #[error("client {0} has several entries with different roles: give all of them the same")]
+    DifferentRoles(ClientId),
     /// More than [`LocalClients::MOST`].
     #[error("there are more than {} clients: move them to the token service", LocalClients::MOST)]
     TooMany,
 }
 
 impl LocalClients {
-    /// The most clients. Each is compared with a key that is presented.
+    /// The most clients, each counted as often as it has secrets. All of them are compared with a key that is
+    /// presented.
     pub const MOST: usize = 1000;
 
     /// These clients, with the scopes that each of their roles opens.
@@ -61,26 +69,37 @@ impl LocalClients {
     /// What is wrong with them first.
     pub fn new(
         roles: BTreeMap<RoleName, ScopeSet>,
-        clients: BTreeMap<ClientId, LocalClient>,
+        clients: impl IntoIterator<Item = (ClientId, LocalClient)>,
     ) -> Result<Self, InvalidLocalClients> {
-        if clients.len() > Self::MOST {
+        let mut all = Self { roles, clients: BTreeMap::new() };
+        clients.into_iter().try_for_each(|(client_id, client)| all.add(client_id, client))?;
+        Ok(all)
+    }
+
+    fn add(&mut self, client_id: ClientId, client: LocalClient) -> Result<(), InvalidLocalClients> {
+        if let Some(role) = client.roles.iter().find(|role| !self.roles.contains_key(*role)) {
+            return Err(InvalidLocalClients::UnknownRole { client_id, role: role.clone() });
+        }
+        let earlier = || self.clients.iter().flat_map(|(name, entries)| entries.iter().map(move |entry| (name, entry)));
+        if earlier().count() == Self::MOST {
             return Err(InvalidLocalClients::TooMany);
         }
-        let mut earlier: Vec<(&ClientId, SecretDigest)> = Vec::new();
-        for (client_id, client) in &clients {
-            if let Some(role) = client.roles.iter().find(|role| !roles.contains_key(*role)) {
-                return Err(InvalidLocalClients::UnknownRole { client_id: client_id.clone(), role: role.clone() });
-            }
-            if let Some((other, _)) = earlier.iter().find(|(_, secret)| secret.is(&client.secret)) {
-                return Err(InvalidLocalClients::SameSecret((*other).clone(), client_id.clone()));
-            }
-            earlier.push((client_id, client.secret));
+        match earlier().find(|(_, other)| other.secret.is(&client.secret)) {
+            Some((name, _)) if *name == client_id => return Err(InvalidLocalClients::SecretTwice(client_id)),
+            Some((name, _)) => return Err(InvalidLocalClients::SameSecret(name.clone(), client_id)),
+            None => {}
         }
-        Ok(Self { roles, clients })
+        let roles = |client: &LocalClient| client.roles.iter().cloned().collect::<BTreeSet<_>>();
+        let entries = self.clients.entry(client_id.clone()).or_default();
+        if entries.first().is_some_and(|first| roles(first) != roles(&client)) {
+            return Err(InvalidLocalClients::DifferentRoles(client_id));
+        }
+        entries.push(client);
+        Ok(())
     }
 }
 
-/// A client that is known now.
+/// A client that is known now, by one of its secrets.
 #[derive(Debug)]
 pub(crate) struct Known {
     /// What it may do, in the form that a token would say it in.
@@ -94,12 +113,12 @@ impl Known {
         &self.claims.client_id
     }
 
-    /// Notes that it has proved who it is.
+    /// Notes that the client has proved who it is.
     pub(crate) fn used(&self, now: UnixSeconds) {
         self.last_used.fetch_max(now.0, Ordering::Relaxed);
     }
 
-    /// When it last did, in seconds since 1970; zero before the first time.
+    /// When it last did by this secret, in seconds since 1970; zero before the first time.
     fn last_used(&self) -> i64 {
         self.last_used.load(Ordering::Relaxed)
     }
@@ -113,29 +132,30 @@ impl Known {
 #[derive(Debug, Default)]
 pub(crate) struct Everybody {
     roles: BTreeMap<RoleName, ScopeSet>,
-    clients: BTreeMap<ClientId, Arc<Known>>,
+    /// By each of its secrets; there is at least one.
+    clients: BTreeMap<ClientId, Vec<Arc<Known>>>,
 }
 
 impl Everybody {
     /// The client of that secret. Each is compared, whether or not one was found.
     pub(crate) fn with_secret(&self, secret: &str) -> Option<&Arc<Known>> {
-        let digest = SecretDigest::of(secret);
-        self.clients.values().fold(None, |found, client| if client.secret.is(&digest) { Some(client) } else { found })
+        of_digest(self.clients.values().flatten(), &SecretDigest::of(secret))
     }
 
-    /// The client of that name, if its secret is this one. For a name that nobody has, a secret is
+    /// The client of that name, if one of its secrets is this one. For a name that nobody has, a secret is
     /// compared all the same.
     pub(crate) fn with_name_and_secret(&self, name: &str, secret: &str) -> Option<&Arc<Known>> {
         let digest = SecretDigest::of(secret);
-        let client = self.clients.get(name);
-        let expected = client.map_or(SecretDigest::OF_NOBODY, |client| client.secret);
-        let is_right = expected.is(&digest);
-        client.filter(|_| is_right)
+        let Some(client) = self.clients.get(name) else {
+            let _ = SecretDigest::OF_NOBODY.is(&digest);
+            return None;
+        };
+        of_digest(client, &digest)
     }
 
-    /// The client of that name.
+    /// The client of that name, by the secret that ends last.
     pub(crate) fn with_name(&self, name: &str) -> Option<&Arc<Known>> {
-        self.clients.get(name)
+        self.clients.get(name)?.iter().max_by_key(|known| known.claims.exp)
     }
 
     /// What these roles open together; an unknown one opens nothing.
@@ -144,6 +164,11 @@ impl Everybody {
         roles.iter().filter_map(|role| self.roles.get(role)).for_each(|scopes| allowed.extend(scopes));
         resolve(None, &allowed, tools).unwrap_or_default()
     }
+}
+
+/// The one of that secret; each is compared.
+fn of_digest<'a>(all: impl IntoIterator<Item = &'a Arc<Known>>, digest: &SecretDigest) -> Option<&'a Arc<Known>> {
+    all.into_iter().fold(None, |found, known| if known.secret.is(digest) { Some(known) } else { found })
 }
 
 /// The clients of one guard, which may change while it runs.
@@ -173,16 +198,10 @@ impl Directory {
     pub(crate) fn replace(&self, clients: &LocalClients, tools: &Tools) {
         let before = self.everybody();
         let mut now = Everybody { roles: clients.roles.clone(), clients: BTreeMap::new() };
-        for (client_id, client) in &clients.clients {
-            let known = self.known(client_id, client, now.scope_of(&client.roles, tools));
-            let known = match before.clients.get(client_id) {
-                Some(same) if same.is_as(&known) => Arc::clone(same),
-                Some(changed) => {
-                    known.last_used.store(changed.last_used(), Ordering::Relaxed);
-                    Arc::new(known)
-                }
-                None => Arc::new(known),
-            };
+        for (client_id, entries) in &clients.clients {
+            let before = before.clients.get(client_id).map(Vec::as_slice).unwrap_or_default();
+            let known = |entry: &LocalClient| self.known(client_id, entry, now.scope_of(&entry.roles, tools));
+            let known = entries.iter().map(|entry| kept(known(entry), before)).collect();
             now.clients.insert(client_id.clone(), known);
         }
         self.now.send_replace(Arc::new(now));
@@ -208,9 +227,10 @@ impl Directory {
         Known { claims: Arc::new(claims), secret: client.secret, last_used: AtomicI64::new(0) }
     }
 
-    /// Whether this very client is still known, with the same secret and the same scopes.
+    /// Whether this very client is still known, by the same secret and with the same scopes.
     pub(crate) fn still_knows(&self, client: &Arc<Known>) -> bool {
-        self.now.borrow().clients.get(client.client_id()).is_some_and(|now| Arc::ptr_eq(now, client))
+        let is_same = |now: &Arc<Known>| Arc::ptr_eq(now, client);
+        self.now.borrow().clients.get(client.client_id()).is_some_and(|now| now.iter().any(is_same))
     }
 
     /// Waits until it is not.
@@ -222,7 +242,21 @@ impl Directory {
 
     /// When each client was last of use; `None` where it was not since the start.
     pub(crate) fn uses(&self) -> Vec<(ClientId, Option<UnixSeconds>)> {
-        let used = |client: &Known| Some(client.last_used()).filter(|used| *used > 0).map(UnixSeconds);
-        self.everybody().clients.iter().map(|(client_id, client)| (client_id.clone(), used(client))).collect()
+        let used = |known: &[Arc<Known>]| Some(last_used(known)).filter(|used| *used > 0).map(UnixSeconds);
+        self.everybody().clients.iter().map(|(client_id, known)| (client_id.clone(), used(known))).collect()
     }
+}
+
+/// The one of `before` that is the same, else `known`. When the client was last of use is not forgotten with a
+/// secret of it.
+fn kept(known: Known, before: &[Arc<Known>]) -> Arc<Known> {
+    let same = before.iter().find(|before| before.is_as(&known)).cloned();
+    let kept = same.unwrap_or_else(|| Arc::new(known));
+    kept.used(UnixSeconds(last_used(before)));
+    kept
+}
+
+/// When a client was last of use, by any of its secrets, in seconds since 1970; zero before the first time.
+fn last_used(known: &[Arc<Known>]) -> i64 {
+    known.iter().map(|known| known.last_used()).max().unwrap_or_default()
 }

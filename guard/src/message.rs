@@ -5,12 +5,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use http::HeaderMap;
-use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
+use self::walk::{Names, Walk, Walked};
+use crate::MOST_VALUES;
 use crate::refusal::Refusal;
+
+mod walk;
 
 /// One message from a client.
 #[derive(Debug)]
@@ -47,16 +49,25 @@ pub(crate) enum NotAMessage {
     Batch,
     /// JSON, and not one JSON-RPC 2.0 message; or one that names a member twice.
     NotJsonRpc,
+    /// More than [`MOST_VALUES`] values.
+    TooManyValues,
 }
 
 impl<'a> Message<'a> {
     /// Reads the whole body as one message.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, NotAMessage> {
-        let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-        let envelope: Envelope<'a> = serde_json::from_slice(body).map_err(|error| match error.classify() {
-            _ if first == Some(&b'[') => NotAMessage::Batch,
-            serde_json::error::Category::Data => NotAMessage::NotJsonRpc,
-            _ => NotAMessage::NotJson,
+        use serde_json::error::Category;
+        let left = Walk::budget(MOST_VALUES);
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let envelope = EnvelopeVisitor(Walk::within(&left)).deserialize(&mut json);
+        let envelope = envelope.and_then(|envelope| json.end().map(|()| envelope)).map_err(|error| {
+            let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+            match error.classify() {
+                _ if first == Some(&b'[') => NotAMessage::Batch,
+                _ if left.is_spent() => NotAMessage::TooManyValues,
+                Category::Data => NotAMessage::NotJsonRpc,
+                _ => NotAMessage::NotJson,
+            }
         })?;
         envelope.classify().ok_or(NotAMessage::NotJsonRpc)
     }
@@ -79,30 +90,32 @@ fn is_named_by(headers: &HeaderMap, method: &str) -> bool {
     named.next().is_some_and(|named| named.as_bytes().trim_ascii() == method.as_bytes()) && named.next().is_none()
 }
 
-/// The members of a message that say what it is, each at most once.
+/// The members of a message that say what it is.
 #[derive(Default)]
 struct Envelope<'a> {
-    version: Option<Text<'a>>,
-    id: Option<Value>,
-    method: Option<Text<'a>>,
+    version: Option<Walked<'a>>,
+    id: Option<Walked<'a>>,
+    method: Option<Walked<'a>>,
     params: Option<Params<'a>>,
-    result: Option<IgnoredAny>,
-    error: Option<IgnoredAny>,
+    result: Option<Walked<'a>>,
+    error: Option<Walked<'a>>,
 }
 
 impl<'a> Envelope<'a> {
     fn classify(self) -> Option<Message<'a>> {
-        if self.version.is_none_or(|version| version.0 != "2.0") {
+        if self.version? != Walked::Text("2.0".into()) {
             return None;
         }
         let id = match self.id {
             None => None,
-            Some(id @ (Value::String(_) | Value::Number(_))) => Some(RequestId(id)),
+            Some(Walked::Text(id)) => Some(RequestId(Value::from(id))),
+            // What is no whole number, or no `i64`, the server could not send back as it came.
+            Some(Walked::Integer(id)) => Some(RequestId(Value::from(id))),
             Some(_) => return None,
         };
         match (self.method, self.result, self.error) {
-            (Some(method), None, None) => {
-                Some(Message::Call { id, method: method.0, name: self.params.and_then(|params| params.name) })
+            (Some(Walked::Text(method)), None, None) => {
+                Some(Message::Call { id, method, name: self.params.and_then(|params| params.name) })
             }
             (None, Some(_), None) if id.is_some() => Some(Message::Response),
             (None, None, Some(_)) => Some(Message::Response),
@@ -111,32 +124,18 @@ impl<'a> Envelope<'a> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+#[derive(Clone, Copy)]
+struct EnvelopeVisitor<'w>(Walk<'w>);
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Member {
-    Jsonrpc,
-    Id,
-    Method,
-    Params,
-    Result,
-    Error,
-    #[serde(other)]
-    Other,
-}
+impl<'de> DeserializeSeed<'de> for EnvelopeVisitor<'_> {
+    type Value = Envelope<'de>;
 
-impl<'de> Deserialize<'de> for Envelope<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EnvelopeVisitor)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Envelope<'de>, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct EnvelopeVisitor;
-
-impl<'de> Visitor<'de> for EnvelopeVisitor {
+impl<'de> Visitor<'de> for EnvelopeVisitor<'_> {
     type Value = Envelope<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,27 +143,22 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let Self(walk) = self;
         let mut envelope = Envelope::default();
-        while let Some(member) = map.next_key()? {
-            match member {
-                Member::Jsonrpc => once(&mut envelope.version, map.next_value()?)?,
-                Member::Id => once(&mut envelope.id, map.next_value()?)?,
-                Member::Method => once(&mut envelope.method, map.next_value()?)?,
-                Member::Params => once(&mut envelope.params, map.next_value()?)?,
-                Member::Result => once(&mut envelope.result, map.next_value()?)?,
-                Member::Error => once(&mut envelope.error, map.next_value()?)?,
-                Member::Other => drop(map.next_value::<IgnoredAny>()?),
+        let mut names = Names::default();
+        while let Some(name) = names.next_of(&mut map)? {
+            match name {
+                "jsonrpc" => envelope.version = Some(map.next_value_seed(walk)?),
+                "id" => envelope.id = Some(map.next_value_seed(walk)?),
+                "method" => envelope.method = Some(map.next_value_seed(walk)?),
+                "params" => envelope.params = Some(map.next_value_seed(ParamsVisitor(walk))?),
+                "result" => envelope.result = Some(map.next_value_seed(walk)?),
+                "error" => envelope.error = Some(map.next_value_seed(walk)?),
+                _ => drop(map.next_value_seed(walk)?),
             }
         }
+        names.each_once()?;
         Ok(envelope)
-    }
-}
-
-/// Fills a member that must not stand twice: one reader takes the first, another the last.
-fn once<T, E: de::Error>(place: &mut Option<T>, value: T) -> Result<(), E> {
-    match place.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(E::custom("a member stands twice")),
     }
 }
 
@@ -174,27 +168,22 @@ struct Params<'a> {
     name: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Parameter {
-    Name,
-    #[serde(other)]
-    Other,
-}
+#[derive(Clone, Copy)]
+struct ParamsVisitor<'w>(Walk<'w>);
 
-impl<'de> Deserialize<'de> for Params<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ParamsVisitor)
+impl<'de> DeserializeSeed<'de> for ParamsVisitor<'_> {
+    type Value = Params<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Params<'de>, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct ParamsVisitor;
-
-impl<'de> Visitor<'de> for ParamsVisitor {
+impl<'de> Visitor<'de> for ParamsVisitor<'_> {
     type Value = Params<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object of parameters")
+        formatter.write_str("an object of parameters, with an object as its _meta")
     }
 
     fn visit_unit<E>(self) -> Result<Params<'de>, E> {
@@ -202,15 +191,18 @@ impl<'de> Visitor<'de> for ParamsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params<'de>, A::Error> {
-        let mut name: Option<&'de RawValue> = None;
-        while let Some(parameter) = map.next_key()? {
-            match parameter {
-                Parameter::Name => once(&mut name, map.next_value()?)?,
-                Parameter::Other => drop(map.next_value::<IgnoredAny>()?),
+        let Self(walk) = self;
+        let mut params = Params::default();
+        let mut names = Names::default();
+        while let Some(name) = names.next_of(&mut map)? {
+            match name {
+                "name" => params.name = map.next_value_seed(walk)?.into_text(),
+                "_meta" => map.next_value_seed(walk)?.expect_object(&self)?,
+                _ => drop(map.next_value_seed(walk)?),
             }
         }
-        let text = name.and_then(|name| serde_json::from_str::<Text<'de>>(name.get()).ok());
-        Ok(Params { name: text.map(|text| text.0) })
+        names.each_once()?;
+        Ok(params)
     }
 }
 
@@ -291,6 +283,54 @@ mod tests {
         ] {
             assert_eq!(read(body), Err(why), "{body}");
         }
+    }
+
+    #[test]
+    fn what_a_server_would_read_otherwise_or_not_at_all_is_refused() {
+        use NotAMessage::{NotJson, NotJsonRpc};
+        let call = |params: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let identified = |id: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        for (body, why) in [
+            (call(r#"{"name":"pay","arguments":{"salary":-5,"salary":7}}"#), NotJsonRpc),
+            (call(r#"{"name":"pay","arguments":{"x":[{"a":1,"\u0061":2}]}}"#), NotJsonRpc),
+            (call(r#"{"name":"pay","arguments":{},"arguments":{}}"#), NotJsonRpc),
+            (call(r#"{"name":{"a":1,"a":2}}"#), NotJsonRpc),
+            (call(r#"{"name":"pay","_meta":[]}"#), NotJsonRpc),
+            (call(r#"{"name":"pay","arguments":{"salary":1e400}}"#), NotJson),
+            (call(&format!(r#"{{"name":"pay","arguments":{{"x":{}{}}}}}"#, "[".repeat(130), "]".repeat(130))), NotJson),
+            (identified("1.5"), NotJsonRpc),
+            (identified("9223372036854775808"), NotJsonRpc),
+            (identified("[1]"), NotJsonRpc),
+            (identified("true"), NotJsonRpc),
+        ] {
+            assert_eq!(read(&body), Err(why), "{body}");
+        }
+        assert!(read(&identified("-9223372036854775808")).is_ok());
+        assert!(read(&call(r#"{"name":"pay","_meta":null,"arguments":{"a":{"b":1},"c":{"b":1}}}"#)).is_ok());
+    }
+
+    #[test]
+    fn a_message_of_too_many_values_is_refused_wherever_they_are() {
+        let most = usize::try_from(MOST_VALUES).unwrap();
+        for (before, after) in [
+            (r#""params":{"x":"#, "}"),
+            (r#""params":{"name":"#, "}"),
+            (r#""params":{"arguments":{"x":"#, "}}"),
+            (r#""x":"#, ""),
+            (r#""params":{"_meta":{"x":"#, "}}"),
+        ] {
+            let with = |count: usize| {
+                let many = vec!["{}"; count].join(",");
+                read(&format!(r#"{{"jsonrpc":"2.0","method":"ping","id":1,{before}[{many}]{after}}}"#))
+            };
+            assert_eq!(with(most), Err(NotAMessage::TooManyValues), "{before}");
+            assert_eq!(with(most - 10).map(|(method, _)| method), Ok("ping".to_owned()), "{before}");
+        }
+        let many = vec!["1"; most].join(",");
+        assert_eq!(
+            read(&format!(r#"{{"jsonrpc":"2.0","method":"ping","id":[{many}]}}"#)),
+            Err(NotAMessage::TooManyValues)
+        );
     }
 
     #[test]

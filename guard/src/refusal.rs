@@ -34,12 +34,14 @@ pub(crate) enum Refusal {
     RevocationsUnknown,
     /// A session of another caller, or none at all: equal answers.
     UnknownSession,
-    /// An HTTP method that the transport does not have.
-    HttpMethod,
+    /// An HTTP method that the transport does not have; those that it has.
+    HttpMethod(&'static str),
     /// The body has more than [`crate::LARGEST_BODY`] bytes.
     TooLarge,
     /// The body broke off.
     BodyUnread,
+    /// The body did not come in time.
+    BodyTooSlow,
     /// The body is not one JSON-RPC message.
     NotAMessage(NotAMessage),
     /// `Mcp-Method` is missing or not the message's (MCP 2026-07-28, streamable HTTP, headers).
@@ -54,6 +56,10 @@ pub(crate) enum Refusal {
     InsufficientScope(Scope),
     /// The caller has called tools too often; when it may call again.
     TooManyCalls(Duration),
+    /// The caller has [`crate::MOST_IN_HAND_OF_ONE`] requests in hand.
+    TooManyInHand,
+    /// All callers together have [`crate::MOST_IN_HAND`].
+    Busy,
 }
 
 impl Refusal {
@@ -71,18 +77,22 @@ impl Refusal {
             Self::KeysUnavailable => "keys_unavailable",
             Self::RevocationsUnknown => "revocations_unknown",
             Self::UnknownSession => "unknown_session",
-            Self::HttpMethod => "http_method",
+            Self::HttpMethod(_) => "http_method",
             Self::TooLarge => "body_too_large",
             Self::BodyUnread => "body_unread",
+            Self::BodyTooSlow => "body_too_slow",
             Self::NotAMessage(NotAMessage::NotJson) => "not_json",
             Self::NotAMessage(NotAMessage::Batch) => "batch",
             Self::NotAMessage(NotAMessage::NotJsonRpc) => "not_json_rpc",
+            Self::NotAMessage(NotAMessage::TooManyValues) => "too_many_values",
             Self::HeaderMismatch(_) => "header_mismatch",
             Self::Undeclared(_) => "undeclared_method",
             Self::NoToolName(_) => "tool_name_missing",
             Self::UnknownTool(_) => "unknown_tool",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::TooManyCalls(_) => "too_many_calls",
+            Self::TooManyInHand => "too_many_in_hand",
+            Self::Busy => "busy",
         }
     }
 }

@@ -11,23 +11,22 @@ use axum::routing::post;
 use bailiwick_core::json;
 use http::request::Parts as RequestParts;
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::answer;
 use crate::guard::{Guard, Parts};
 use crate::mode::Mode;
 use crate::modes::{basic, hs256};
 use crate::record::Record;
 use crate::refusal::Refusal;
+use crate::{answer, body};
 
 /// Where it is.
 pub(crate) const PATH: &str = "/token";
 
 /// The largest request, in bytes.
-const LARGEST_REQUEST: usize = 16 * 1024;
+pub(crate) const LARGEST_REQUEST: usize = 16 * 1024;
 
 /// What is asked for in records.
 const METHOD: &str = "token";
@@ -38,8 +37,6 @@ enum NoToken {
     Refused(Refusal),
     /// The request is not the JSON that it should be.
     NotJson,
-    /// It is too large.
-    TooLarge,
     /// The system fails.
     Failed(String),
 }
@@ -86,10 +83,6 @@ async fn answer_to(guard: &Parts, request: Request) -> Response<Body> {
             let description = r#"send JSON: {"client_id": "…", "client_secret": "…"}"#;
             answer::oauth_error(StatusCode::BAD_REQUEST, "invalid_request", description)
         }
-        Err(NoToken::TooLarge) => {
-            let description = format!("the request has more than {LARGEST_REQUEST} bytes");
-            answer::oauth_error(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", &description)
-        }
         Err(NoToken::Failed(error)) => {
             tracing::error!(target: "bailiwick_guard::token", %error, "no token can be made");
             answer::oauth_error(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "no token can be made; try again")
@@ -100,8 +93,8 @@ async fn answer_to(guard: &Parts, request: Request) -> Response<Body> {
 async fn token(guard: &Parts, parts: &RequestParts, body: Body, record: &mut Record) -> Result<String, NoToken> {
     guard.hosts.check(parts).map_err(NoToken::Refused)?;
     guard.origins.check(&parts.headers).map_err(NoToken::Refused)?;
-    let body = Limited::new(body, LARGEST_REQUEST).collect().await.map_err(|_| NoToken::TooLarge)?;
-    let body = Zeroizing::new(body.to_bytes().to_vec());
+    let body = body::whole(body, LARGEST_REQUEST).await.map_err(NoToken::Refused)?;
+    let body = Zeroizing::new(body.to_vec());
     let Asked { client_id, client_secret } = json::read(&body).map_err(|_| NoToken::NotJson)?;
     let everybody = guard.modes.clients.everybody();
     let client = everybody.with_name_and_secret(&client_id, &client_secret).cloned();

@@ -1,12 +1,14 @@
-//! Which revisions of MCP the guarded server speaks. rmcp refuses those that it does not know; of those
-//! that it knows and the server does not speak, it serves the ones that a header alone names. Owns
-//! refusing these (MCP 2025-11-25, transports, protocol version header: 400 Bad Request).
+//! Which revisions of MCP the guarded server speaks. rmcp serves some that the server does not speak, where a
+//! header alone names them, and refuses those that it does not know in words that no client reads. Owns refusing
+//! both (MCP 2025-11-25, transports, protocol version header: 400 Bad Request), and that whatever else rmcp
+//! refuses is said in JSON-RPC.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{self, Body};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode};
 use rmcp::ServerHandler;
 use rmcp::model::{ErrorCode, ErrorData, ProtocolVersion};
 use rmcp::transport::streamable_http_server::StreamableHttpService;
@@ -16,6 +18,12 @@ use serde_json::{Value, json};
 use tower::Service;
 
 use crate::{LARGEST_BODY, answer};
+
+/// How much of a revision that nobody knows is quoted, in characters.
+const LONGEST_QUOTED: usize = 64;
+
+/// How rmcp begins its words for a body that it cannot read.
+const UNREADABLE: &str = "fail to deserialize request body";
 
 /// `service`, but only in the revisions that the handlers of `factory` speak.
 pub(crate) fn only_spoken<H, F>(
@@ -36,7 +44,7 @@ where
                 Some(unspoken) => unspoken.allowed(request).await,
             };
             match allowed {
-                Ok(request) => Ok(service.handle(request).await.map(Body::new)),
+                Ok(request) => Ok(in_json(service.handle(request).await.map(Body::new)).await),
                 Err(refusal) => Ok(refusal),
             }
         }
@@ -45,7 +53,9 @@ where
 
 /// A revision that a request names and the server does not speak.
 struct Unspoken {
-    named: ProtocolVersion,
+    named: String,
+    /// Where rmcp knows it, the body may settle another one.
+    is_known: bool,
     spoken: Vec<ProtocolVersion>,
 }
 
@@ -64,17 +74,37 @@ fn unspoken<H: ServerHandler>(
     request: &Request<Body>,
     factory: impl Fn() -> Result<H, std::io::Error>,
 ) -> Option<Unspoken> {
-    let named = known(request.headers()).filter(|_| request.method() == Method::POST)?;
+    let named = request.headers().get("mcp-protocol-version").filter(|_| request.method() == Method::POST)?;
     // Where no handler can be made, rmcp says so.
     let handler = factory().ok()?;
     let spoken = handler.supported_protocol_versions();
-    (!spoken.contains(&named)).then(|| Unspoken { named, spoken: spoken.into_owned() })
+    let is_it = |version: &ProtocolVersion| version.as_str().as_bytes() == named.as_bytes();
+    if spoken.iter().any(is_it) {
+        return None;
+    }
+    let is_known = ProtocolVersion::KNOWN_VERSIONS.iter().any(is_it);
+    let named = String::from_utf8_lossy(named.as_bytes()).chars().take(LONGEST_QUOTED).collect();
+    Some(Unspoken { named, is_known, spoken: spoken.into_owned() })
 }
 
-/// The revision that the header names, where rmcp knows it.
-fn known(headers: &HeaderMap) -> Option<ProtocolVersion> {
-    let named = headers.get("mcp-protocol-version")?;
-    ProtocolVersion::KNOWN_VERSIONS.iter().find(|version| version.as_str().as_bytes() == named.as_bytes()).cloned()
+/// An answer of rmcp, whose refusals are plain text, in JSON-RPC. What is no JSON by its type stays 415; a body
+/// of the right type that rmcp cannot read is a bad request.
+async fn in_json(answer: Response<Body>) -> Response<Body> {
+    let is_text = answer.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !answer.status().is_client_error() || !is_text {
+        return answer;
+    }
+    let (mut head, body) = answer.into_parts();
+    let text = body::to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    if head.status == StatusCode::UNSUPPORTED_MEDIA_TYPE && text.starts_with(UNREADABLE) {
+        head.status = StatusCode::BAD_REQUEST;
+    }
+    let refusal = answer::rpc(head.status, None, ErrorCode::INVALID_REQUEST.0, text.trim());
+    head.headers.remove(CONTENT_LENGTH);
+    let (other, body) = refusal.into_parts();
+    head.headers.extend(other.headers);
+    Response::from_parts(head, body)
 }
 
 impl Unspoken {
@@ -85,7 +115,7 @@ impl Unspoken {
         let body = body::to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
         let message: Message = serde_json::from_slice(&body).unwrap_or_default();
         let own = &message.params["_meta"]["io.modelcontextprotocol/protocolVersion"];
-        if message.method == "initialize" || own.is_string() {
+        if self.is_known && (message.method == "initialize" || own.is_string()) {
             return Ok(Request::from_parts(parts, Body::from(body)));
         }
         let words: Vec<_> = self.spoken.iter().map(ProtocolVersion::as_str).collect();

@@ -2,6 +2,7 @@
 //! the roles open. Owns its form, who may write it, and that a change is felt within a second.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +12,9 @@ use std::time::Duration;
 use bailiwick_core::{ClientId, RoleName, ScopeSet, SecretDigest, UnixSeconds};
 use bailiwick_guard::{Guard, InvalidLocalClients, LocalClient, LocalClients};
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, de};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use tokio::time::MissedTickBehavior;
 
 /// The most bytes that the file may have.
@@ -45,7 +48,35 @@ struct Written {
     #[serde(default)]
     roles: BTreeMap<RoleName, ScopeSet>,
     #[serde(default)]
-    clients: BTreeMap<ClientId, WrittenClient>,
+    clients: BTreeMap<ClientId, Entries>,
+}
+
+/// The entries of a client, one for each of its secrets: tables of an array, which can be appended one by one,
+/// or a table where there is one alone.
+struct Entries(Vec<WrittenClient>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the table of a client")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Entries, A::Error> {
+        WrittenClient::deserialize(MapAccessDeserializer::new(map)).map(|only| Entries(vec![only]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, entries: A) -> Result<Entries, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(entries)).map(Entries)
+    }
 }
 
 #[derive(Deserialize)]
@@ -158,10 +189,21 @@ fn clients(path: &Path, content: &[u8]) -> Result<LocalClients, ClientsFileError
     // Not the error's own display: it quotes the line, and a misplaced secret may stand on it.
     let Written { roles, clients } = toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        malformed(before, error.message().to_owned())
+        malformed(before, without_value(error.message()))
     })?;
-    let clients = clients.into_iter().map(|(client_id, client)| (client_id, client.into())).collect();
+    let clients = clients.into_iter().flat_map(|(client_id, Entries(entries))| {
+        entries.into_iter().map(move |entry| (client_id.clone(), entry.into()))
+    });
     LocalClients::new(roles, clients).map_err(|error| ClientsFileError::Clients(path.to_owned(), error))
+}
+
+/// What serde says of a text where something else was expected, without the text.
+fn without_value(message: &str) -> String {
+    let around = message.split_once("string \"").zip(message.rsplit_once("\", expected "));
+    match around {
+        Some(((before, _), (_, expected))) => format!("{before}string, expected {expected}"),
+        None => message.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +223,9 @@ mod tests {
         let text = digest.entry(&"ci.v2~a".parse().unwrap(), &roles, Some("2027-01-31T00:00:00Z"));
         let text = format!("[roles]\nReader = \"hr:read\"\nClerk = \"hr:add hr:read\"\n\n{text}");
         clients(Path::new("clients.toml"), text.as_bytes()).unwrap();
+        // Another secret of the same client is another entry, to be appended as it is.
+        let next = SecretDigest::of("the next").entry(&"ci.v2~a".parse().unwrap(), &roles, None);
+        clients(Path::new("clients.toml"), format!("{text}\n{next}").as_bytes()).unwrap();
         assert!(clients(Path::new("clients.toml"), b"").is_ok());
     }
 
@@ -191,6 +236,10 @@ mod tests {
             (format!("[clients.ci]\nroles = []\nsecret_sha256 = \"{secret}\"\n"), "line 3: a SHA-256 has 64"),
             (format!("[clients.ci]\nroles = []\nsecret = \"{secret}\"\n"), "line 3: unknown field `secret`"),
             (format!("[clients.ci]\nsecret_sha256 = \"{DIGEST}\"\n"), "line 1: missing field `roles`"),
+            (format!("[[clients.ci]]\nsecret_sha256 = \"{DIGEST}\"\n"), "line 1: missing field `roles`"),
+            (format!("[[clients.ci]]\nroles = []\nsecret = \"{secret}\"\n"), "line 3: unknown field `secret`"),
+            (format!("[clients]\nci = \"{secret}\"\n"), "line 2: invalid type: string, expected the table of a client"),
+            (format!("[[clients.ci]]\nroles = \"{secret}\"\n"), "line 2: invalid type: string, expected a sequence"),
             ("[roles]\nReader = \"everything\"\n".to_owned(), "line 2: "),
             ("[roles]\n\nReader = \"hr:read\"\nReader = \"hr:*\"\n".to_owned(), "line 4: duplicate key"),
             (

@@ -4,7 +4,8 @@ and calls them. Prints what it saw, as JSON.
 Usage: SECRET=... python seed_client.py URL KIND CLIENT_ID ALLOWED_TOOL DENIED_TOOL
 
 KIND is one of the seed's: "api-key", "basic", "jwt" (a token of /token), or "rsa" (a token that FastMCP's key
-pair signs; SECRET is the private key in PEM then). Both tools are called without arguments.
+pair signs; SECRET is the private key in PEM then); or it is "oauth" (a token for RESOURCE from TOKEN_URL, as
+docs/ladder.md has it). Both tools are called without arguments.
 """
 
 import asyncio
@@ -41,6 +42,14 @@ async def headers(url: str, kind: str, client_id: str) -> dict[str, str]:
                 additional_claims={"job_role": "Manager", "id": "123", "name": "Alice"},
             )
             return {"Authorization": f"Bearer {token}"}
+        case "oauth":
+            payload = {
+                "grant_type": "client_credentials", "resource": os.environ["RESOURCE"],
+                "client_id": client_id, "client_secret": secret,
+            }
+            async with httpx2.AsyncClient() as http:
+                answer = await http.post(os.environ["TOKEN_URL"], data=payload)
+            return {"Authorization": f"Bearer {answer.json()['access_token']}"}
     raise ValueError(kind)
 
 

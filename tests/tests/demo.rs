@@ -1,37 +1,49 @@
 //! What scripts/demo shows, run as it is from the built binaries: it fits the terminal, needs no colour,
-//! and tells the truth of who may call what.
+//! tells the truth of who may call what, and leaves names with which others can go on.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
+#![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 
 use bailiwick_e2e::binary::{self, Ended};
 use bailiwick_e2e::service::free_port;
-use bailiwick_e2e::{Agent, Browser, Person};
-use serde_json::json;
+use bailiwick_e2e::{Agent, Browser, Caller, Era, Http, Person, http, python};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How many ports it takes, one after the other. Another process may take one before it does.
-const PORTS: u16 = 4;
+/// The ports that it takes, above the one that it is told. Another process may take one before it does.
+const PORTS: [u16; 5] = [0, 1, 2, 3, 100];
+
+/// Its services.
+const SERVICES: [&str; 5] = ["auth-service", "mcp-hr", "mcp-project", "mcp-crm", "mcp-quickstart"];
 
 /// The demo in a folder of its own.
 struct Demo {
     folder: TempDir,
     base: u16,
+    tls: bool,
 }
 
 impl Demo {
     fn new() -> Self {
-        let base = std::iter::repeat_with(free_port).take(100).find(|base| are_free(*base));
-        Self { folder: tempfile::tempdir().unwrap(), base: base.unwrap() }
+        let mut bases = std::iter::repeat_with(free_port).take(100).filter(|base| *base <= u16::MAX - 100);
+        let base = bases.find(|base| are_free(*base));
+        Self { folder: tempfile::tempdir().unwrap(), base: base.unwrap(), tls: false }
+    }
+
+    fn over_tls() -> Self {
+        Self { tls: true, ..Self::new() }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = binary::command("bailiwick-demo");
         command.args(["--port-base", &self.base.to_string()]).args(arguments).current_dir(self.folder.path());
+        command.args(self.tls.then_some("--tls"));
         command
     }
 
@@ -41,15 +53,77 @@ impl Demo {
         binary::run(&mut command)
     }
 
-    /// The file of names that it writes.
-    fn env(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join(".demo/env")).unwrap_or_default()
+    /// Runs it until it is ready; it stays up.
+    fn stays_up(&self) -> StaysUp {
+        let mut process = self.command(&[]).env("COLUMNS", "100").stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut running = StaysUp { process, lines: Box::new(lines) };
+        assert!(running.lines.any(|line| line.starts_with("Ready")), "it ended before it was ready");
+        running
+    }
+
+    /// A file below its folder.
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(".demo").join(name)
+    }
+
+    /// The names that it leaves.
+    fn env(&self) -> BTreeMap<String, String> {
+        let env = std::fs::read_to_string(self.path("env")).unwrap();
+        env.lines().map(|line| line.split_once('=').unwrap()).map(|(name, is)| (name.into(), is.into())).collect()
+    }
+
+    /// The log of a service.
+    fn log(&self, service: &str) -> String {
+        std::fs::read_to_string(self.path("logs").join(service).with_extension("log")).unwrap()
+    }
+
+    /// No secret, no token and no key stands in what is shown or logged.
+    fn tells_no_secret(&self, shown: &str) {
+        let env = self.env();
+        let is_secret = |name: &str| ["_SECRET", "_PASSWORD", "_API_KEY"].iter().any(|end| name.ends_with(end));
+        let secrets: Vec<_> = env.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str()).collect();
+        assert!(secrets.len() >= 7, "{:?}", env.keys());
+        let logs = SERVICES.map(|service| self.log(service));
+        for text in logs.iter().map(String::as_str).chain([shown]) {
+            assert!(!text.is_empty());
+            for secret in secrets.iter().copied().chain(["bailiwick_secret_", "eyJ0eXAi", "eyJhbGci", "PRIVATE KEY"]) {
+                assert!(!text.contains(secret), "{text}");
+            }
+        }
     }
 }
 
-/// Whether nothing listens on the ports from `base` on.
+/// A demo that is ready, and ends with this.
+struct StaysUp {
+    process: Child,
+    lines: Box<dyn Iterator<Item = String>>,
+}
+
+impl StaysUp {
+    /// What it still has to say.
+    fn says(&mut self, text: &str) -> bool {
+        self.lines.any(|line| line.contains(text))
+    }
+
+    /// Ends it as Ctrl-C does.
+    fn stop(&mut self) -> bool {
+        let interrupt = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
+        interrupt.is_ok_and(|sent| sent.success()) && self.process.wait().is_ok_and(|ended| ended.success())
+    }
+}
+
+impl Drop for StaysUp {
+    fn drop(&mut self) {
+        if self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _ = self.stop();
+        }
+    }
+}
+
+/// Whether nothing listens on the ports that a demo on `base` takes.
 fn are_free(base: u16) -> bool {
-    (base..base + PORTS).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+    PORTS.iter().all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, base + port)).is_ok())
 }
 
 /// The marks of the row of a tool.
@@ -70,6 +144,8 @@ fn no_line_is_wider_than_the_terminal_and_nothing_needs_colour() {
         assert_eq!(row(&shown, "add_employee_record"), [yes, yes, yes, no, no, hidden], "{shown}");
         assert_eq!(row(&shown, "get_task_progress"), [yes, yes, hidden, yes, hidden, hidden], "{shown}");
         assert_eq!(row(&shown, "record_interaction"), [yes, hidden, hidden, no, hidden, yes], "{shown}");
+        assert_eq!(row(&shown, "TimeTool"), [hidden, hidden, hidden, yes, yes, hidden], "{shown}");
+        assert_eq!(row(&shown, "weather_tool"), [hidden, hidden, hidden, yes, no, hidden], "{shown}");
         for mark in [yes, no, hidden] {
             assert!(shown.lines().any(|line| line.trim_start().starts_with(&format!("{mark} "))), "{mark}: {shown}");
         }
@@ -86,7 +162,7 @@ fn the_story_ends_where_it_began() {
     for part in [r#"error="insufficient_scope""#, r#"scope="hr:add_employee_record""#, "resource_metadata="] {
         assert!(challenge.contains(part), "{part}: {shown}");
     }
-    assert!(after("hr:read project:read crm:read hr:add_employee_record").contains("EMP-"), "{shown}");
+    assert!(after("quickstart:read hr:add_employee_record").contains("EMP-"), "{shown}");
     assert!(after("--fresh").contains("needed: the scope hr:add_employee_record"), "{shown}");
     assert!(are_free(demo.base), "something was left behind");
 }
@@ -107,54 +183,146 @@ fn a_token_that_works_is_taken_back_and_refused_within_a_second() {
 }
 
 #[test]
-fn a_taken_port_is_named_and_nothing_is_started() {
+fn the_same_secret_is_let_in_on_four_rungs_and_the_server_says_which() {
     let demo = Demo::new();
-    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, demo.base + 2)).unwrap();
-    let ended = demo.once(80, &[]);
-    assert_eq!(ended.code, 1, "{ended:#?}");
-    assert!(ended.stderr.contains(&format!("port {} is taken", demo.base + 2)), "{ended:#?}");
-    assert!(!demo.folder.path().join(".demo").exists());
+    let shown = demo.once(100, &[]).well().stdout;
+    let scene = shown.split("The ladder:").nth(1).unwrap_or_else(|| panic!("there is no ladder: {shown}"));
+    let rungs: Vec<_> = scene.lines().filter_map(|line| line.strip_prefix("  200  ")?.split(':').next()).collect();
+    assert_eq!(rungs, ["api-key", "basic", "hs256", "oauth"], "{shown}");
+    let log = demo.log("mcp-quickstart");
+    let calls = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let calls = calls.filter(|call| call["client_id"] == "test_client" && call["tool"] == "TimeTool");
+    let modes: Vec<_> = calls.map(|call| call["mode"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(modes, rungs, "{log}");
+    demo.tells_no_secret(&shown);
+}
+
+#[test]
+fn over_tls_the_whole_story_is_told_and_every_url_is_https() {
+    let demo = Demo::over_tls();
+    let shown = demo.once(80, &[("NO_COLOR", "1")]).well().stdout;
+    let last = shown.split("The ladder:").nth(1).unwrap_or_else(|| panic!("it is not told to its end: {shown}"));
+    assert_eq!(last.matches("  200  ").count(), 4, "{shown}");
+    assert!(shown.contains("HTTP 401 Unauthorized") && shown.contains("HTTP 403 Forbidden"), "{shown}");
+    assert!(!shown.contains("http://"), "{shown}");
+    demo.tells_no_secret(&shown);
+    let env = demo.env();
+    let origin = |port: u16| format!("https://localhost:{}", demo.base + port);
+    assert_eq!(env["AUTH_ISSUER"], origin(0));
+    assert_eq!(env["ADMIN_RESOURCE"], origin(0) + "/admin/v1");
+    for (name, port) in [("HR_URL", 1), ("PROJECT_URL", 2), ("CRM_URL", 3), ("QUICKSTART_URL", 100)] {
+        assert_eq!(env[name], origin(port) + "/mcp");
+    }
+    assert!(SERVICES.iter().all(|service| demo.log(service).contains(r#""tls":true"#)), "{shown}");
+    let mut files: Vec<_> = std::fs::read_dir(demo.path("tls")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files, ["authority.pem", "localhost.key", "localhost.pem"].map(|name| demo.path("tls").join(name)));
+    assert_eq!(env["SSL_CERT_FILE"], files[0].display().to_string());
+    for path in files.iter().chain([&demo.path("env")]) {
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn over_tls_others_go_on_as_it_says_and_who_trusts_another_authority_is_refused() {
+    let demo = Demo::over_tls();
+    let mut running = demo.stays_up();
+    let trust = "set -a; source .demo/env; NODE_EXTRA_CA_CERTS=$SSL_CERT_FILE";
+    assert!(running.says(trust), "it does not say whom to trust");
+    let run = |client: &str, more: &str| {
+        let folder = demo.folder.path().display();
+        binary::run(&mut Agent::new().shell(&format!("cd {folder}; {trust}; {more}\n{client}")))
+    };
+    let curl = r#"curl --silent --show-error --fail "$AUTH_ISSUER/health/ready""#;
+    let node =
+        r#"node --eval 'fetch(process.env.AUTH_ISSUER + "/health/ready").then(it => it.text()).then(console.log)'"#;
+    let agent = r#"MCP_AGENT_CLIENT_ID=$OFFICER_CLIENT_ID; MCP_AGENT_CLIENT_SECRET=$OFFICER_CLIENT_SECRET
+        mcp-agent tools --server "$HR_URL" --issuer "$AUTH_ISSUER""#;
+    for (client, answer) in [(curl, "ready"), (node, "ready"), (agent, "add_employee_record")] {
+        let well = run(client, "").well();
+        assert!(well.stdout.contains(answer), "{well:#?}");
+        let refused = run(client, "unset SSL_CERT_FILE NODE_EXTRA_CA_CERTS");
+        assert!(refused.code != 0 && refused.stderr.contains("certificate"), "{refused:#?}");
+    }
+    clients_of_the_seed_get_in(&demo.env());
+    assert!(running.stop());
+}
+
+#[test]
+fn a_taken_port_is_named_and_nothing_is_started() {
+    for taken in [2, 100] {
+        let demo = Demo::new();
+        let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, demo.base + taken)).unwrap();
+        let ended = demo.once(80, &[]);
+        assert_eq!(ended.code, 1, "{ended:#?}");
+        assert!(ended.stderr.contains(&format!("port {} is taken", demo.base + taken)), "{ended:#?}");
+        assert!(!demo.folder.path().join(".demo").exists());
+    }
 }
 
 #[test]
 fn it_stays_up_until_it_is_stopped_and_leaves_nothing_behind() {
     let demo = Demo::new();
-    let mut running = demo.command(&[]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut shown = BufReader::new(running.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert!(shown.any(|line| line.starts_with("Ready")), "it ended before it was ready");
-    assert!(shown.any(|line| line.contains("mcp-agent login --server")), "it does not say how to sign in");
-    assert!(shown.any(|line| line.contains("claude mcp add --transport http")), "it does not say how to connect");
+    let mut running = demo.stays_up();
+    assert!(running.says("mcp-agent login --server"), "it does not say how to sign in");
+    assert!(running.says("claude mcp add --transport http"), "it does not say how to connect");
     let env = demo.env();
-    let names: Vec<_> = env.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
-    for name in ["AUTH_ISSUER", "ADMIN_RESOURCE", "ADMIN_CLIENT_SECRET", "HR_URL", "PROJECT_URL", "CRM_URL"] {
-        assert!(names.contains(&name), "{name} is not in {names:?}");
+    for name in ["AUTH_ISSUER", "ADMIN_RESOURCE", "ADMIN_CLIENT_SECRET", "HR_URL", "PROJECT_URL"] {
+        assert!(env.contains_key(name), "{name} is not in {:?}", env.keys());
     }
     for name in ["MANAGER", "ASSISTANT_MANAGER", "OFFICER"] {
-        assert!(names.contains(&format!("{name}_CLIENT_ID").as_str()), "{name} is not in {names:?}");
+        assert!(env.contains_key(&format!("{name}_CLIENT_ID")), "{name} is not in {:?}", env.keys());
     }
-    let mode = std::fs::metadata(demo.folder.path().join(".demo/env")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(demo.path("env")).unwrap().permissions().mode() & 0o777, 0o600);
     person_of_the_demo_takes_part(&env);
+    clients_of_the_seed_get_in(&env);
+    client_of_the_ladder_gets_tokens(&env);
     let base = demo.base;
     let other = Demo { base: Demo::new().base, ..demo };
     let again = other.once(80, &[]);
     assert!(again.stderr.contains("another demo runs in this folder"), "{again:#?}");
-    let stopped = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
-    assert!(stopped.success());
-    assert!(running.wait().unwrap().success());
+    assert!(running.stop());
     assert!(are_free(base), "something was left behind");
 }
 
+/// The Python SDK does what the seed's clients do, with each of their credentials.
+fn clients_of_the_seed_get_in(env: &BTreeMap<String, String>) {
+    let sse = env["QUICKSTART_URL"].replace("/mcp", "/sse");
+    for (kind, client, secret) in [
+        ("api-key", "QUICKSTART_CLIENT_ID", "QUICKSTART_API_KEY"),
+        ("basic", "QUICKSTART_BASIC_USER", "QUICKSTART_BASIC_PASSWORD"),
+        ("jwt", "QUICKSTART_CLIENT_ID", "QUICKSTART_CLIENT_SECRET"),
+    ] {
+        let mut command = python::command("seed_client.py", &[&sse, kind, &env[client], "TimeTool", "weather_tool"]);
+        command.envs(env.get_key_value("SSL_CERT_FILE"));
+        let seen = binary::run(command.env("SECRET", &env[secret])).well().json();
+        assert_eq!(seen["tools"], json!(["TimeTool", "weather_tool"]), "{kind}: {seen}");
+        assert!(seen["result"]["current_time"].is_string(), "{kind}: {seen}");
+    }
+}
+
+/// Its name and secret get a token at the server itself and at the token service, and both tokens are good there.
+fn client_of_the_ladder_gets_tokens(env: &BTreeMap<String, String>) {
+    let (id, secret) = (&env["QUICKSTART_CLIENT_ID"], &env["QUICKSTART_CLIENT_SECRET"]);
+    let client = Http::new();
+    let own = client.post(env["QUICKSTART_URL"].replace("/mcp", "/token"));
+    let own = own.json(&json!({"client_id": id, "client_secret": secret}));
+    let access = client.post(format!("{}/oauth2/token", env["AUTH_ISSUER"])).basic_auth(id, Some(secret));
+    let access = access.form(&[("grant_type", "client_credentials"), ("resource", env["QUICKSTART_URL"].as_str())]);
+    for request in [own, access] {
+        let token = http::send(request).expect(200).text("access_token");
+        let listed = Caller::new(&client, &env["QUICKSTART_URL"], Some(&token), Era::July2026).list();
+        assert_eq!(listed, ["TimeTool", "weather_tool"]);
+    }
+}
+
 /// Signs in with what the file of names tells, and calls as that person.
-fn person_of_the_demo_takes_part(env: &str) {
-    let value = |name: &str| {
-        let found = env.lines().filter_map(|line| line.split_once('=')).find(|(known, _)| *known == name);
-        found.unwrap_or_else(|| panic!("no {name}")).1.to_owned()
-    };
-    let person = Person { user_id: String::new(), username: value("DEMO_USER"), password: value("DEMO_PASSWORD") };
+fn person_of_the_demo_takes_part(env: &BTreeMap<String, String>) {
+    let (username, password) = (env["DEMO_USER"].clone(), env["DEMO_PASSWORD"].clone());
+    let person = Person { user_id: String::new(), username, password };
     assert!(person.password.len() >= 12);
-    let agent = Agent::new().with("MCP_AGENT_SERVER", &value("CRM_URL"));
-    let login = agent.begin_login(&["--client-id", &value("PUBLIC_CLIENT_ID")]);
+    let agent = Agent::new().with("MCP_AGENT_SERVER", &env["CRM_URL"]);
+    let login = agent.begin_login(&["--client-id", &env["PUBLIC_CLIENT_ID"]]);
     let browser = Browser::new();
     let _ = browser.get(person.decide(&browser, &login.url, "allow").header("location")).expect(200);
     let told = login.end().well().json();

@@ -202,15 +202,3 @@ fn introspection_tells_a_refresh_token_to_its_own_client_alone() {
     );
     assert_eq!(world.auth.introspect(&guard(&world), &token), json!({"active": false}));
 }
-
-#[test]
-fn no_log_holds_a_code_or_a_refresh_token_or_a_password() {
-    let world = World::shared();
-    let (person, editor, first) = granted(&world, "log");
-    let second = editor.refresh(&first.text("refresh_token"), &[]).expect(200);
-    let log = world.auth.process.log();
-    for secret in [first.text("refresh_token"), second.text("refresh_token"), person.password] {
-        assert!(!log.contains(&secret), "the log holds a secret");
-    }
-    assert!(!log.contains("bailiwick_code_") && !log.contains("bailiwick_session_"), "the log holds a handle");
-}

@@ -1,14 +1,12 @@
 //! The quickstart server and the ways up: the seed's clients get in by each of their credentials, over HTTP with
-//! SSE and over `/mcp`; weak ways stay where nobody listens in; and a key that a server knows is a secret that the
-//! token service knows.
+//! SSE and over `/mcp`, and weak ways stay where nobody listens in.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use bailiwick_e2e::auth::{AuthService, Credentials};
 use bailiwick_e2e::service::eventually;
-use bailiwick_e2e::{Quickstart, World, binary, http, markdown, python};
+use bailiwick_e2e::{Quickstart, World, binary, http, python};
 use serde_json::{Value, json};
 
 /// What the Python SDK sees when it does what the seed's clients do.
@@ -123,44 +121,6 @@ fn a_deployment_signs_with_the_key_that_it_brings() {
 }
 
 #[test]
-fn one_key_opens_a_server_and_gets_tokens_of_the_token_service() {
-    let world = World::start();
-    let server = Quickstart::start("oauth,api-key", |command| {
-        command.args(["--issuer", &world.auth.issuer]);
-    });
-    let mut manifest = binary::command("mcp-quickstart");
-    let manifest = binary::run(manifest.args(["manifest", "--resource", &server.url("/mcp")])).well().json();
-    let admin = world.admin();
-    admin.set_resource("quickstart", &manifest);
-    admin.set_role("Timekeeper", "quickstart:TimeTool");
-    let made = world.auth.run(&["client", "create", "--id", "ci", "--role", "Timekeeper", "--api-key", "--json"]);
-    let made = made.well().json();
-    let client = Credentials::read(&made);
-    let entry = made["clients_file_entry"].as_str().unwrap();
-    assert!(!entry.contains(&client.secret), "the entry holds the secret: {entry}");
-    // Servers first: they know the key before the client knows of tokens.
-    server.know(entry);
-    let with_key = http::send(server.call("TimeTool").header("x-api-key", &client.secret)).expect(200);
-    assert_eq!(with_key.json()["result"]["isError"], false, "{with_key:#?}");
-    // Clients later: the same secret, at the token endpoint.
-    let token = world.auth.token(&client, &[("resource", &server.url("/mcp"))]);
-    eventually("the server has the issuer's keys", || {
-        http::send(server.call("TimeTool").bearer_auth(&token)).status == 200
-    });
-    for asked in [
-        server.call("weather_tool").bearer_auth(&token),
-        server.call("weather_tool").header("x-api-key", &client.secret),
-    ] {
-        let denied = http::send(asked).expect(403);
-        assert!(denied.challenge().contains(r#"scope="quickstart:weather_tool""#), "{denied:#?}");
-    }
-    // When all clients have moved, the key is withdrawn here and the tokens stay.
-    server.and_sees(|| std::fs::write(server.clients_file(), "").unwrap());
-    let _ = http::send(server.call("TimeTool").header("x-api-key", &client.secret)).expect(401);
-    let _ = http::send(server.call("TimeTool").bearer_auth(&token)).expect(200);
-}
-
-#[test]
 fn weak_ways_are_refused_where_somebody_may_listen_in_unless_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let checked = |more: &[&str]| {
@@ -222,22 +182,4 @@ fn a_caller_that_calls_too_often_is_told_when_to_go_on() {
     eventually("after a while it goes on", || call().status == 200);
     let health = http::send(server.http.get(server.url("/health"))).expect(200);
     assert_eq!(health.text("status"), "ok");
-}
-
-#[test]
-fn the_steps_of_the_ladder_can_be_taken_as_they_are_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let blocks = markdown::blocks(&markdown::read("docs/ladder.md"));
-    let steps: Vec<_> = blocks.iter().filter(|block| block.language == "sh").map(|block| &*block.text).collect();
-    assert_eq!(steps.len(), 4);
-    let path = format!("{}:{}", binary::folder().display(), std::env::var("PATH").unwrap_or_default());
-    // A server that is started stays; what it would start with is checked.
-    let text =
-        steps.concat().replace("mcp-quickstart --authentication", "mcp-quickstart check-config --authentication");
-    let mut command = Command::new("bash");
-    command.args(["-euo", "pipefail", "-c", &text]).current_dir(folder.path()).env_clear().env("PATH", path);
-    let ended = binary::run(&mut command).well();
-    assert_eq!(ended.stdout.matches("the settings are valid").count(), 4, "{ended:#?}");
-    let entry = std::fs::read_to_string(folder.path().join("clients.toml")).unwrap();
-    assert!(entry.contains(r#"[clients."test_client"]"#) && ended.stdout.contains(r#"[clients."ci"]"#), "{ended:#?}");
 }

@@ -12,7 +12,7 @@ use super::output::{Format, joined, lines, moment, table};
 use super::{CommandError, administration};
 use crate::admin::clients::{ClientDetails, ClientRegistration, ClientView};
 use crate::admin::secrets::NewSecretView;
-use crate::administration::{Administration, ClientWithSecrets};
+use crate::administration::{Administration, ClientWithSecrets, NewSecret};
 use crate::clients::{AccessTokenLifetime, AuthenticationMethod, Client, ClientChanges, GrantType, NewClient};
 use crate::redirect_uris::RedirectUri;
 use crate::secrets::SecretId;
@@ -92,11 +92,11 @@ pub struct CreateClient {
     format: Format,
 }
 
-/// A client that was registered, and its entry for the clients file of a server.
+/// A secret that was made, and the entry by which a server knows it as an API key, where that was asked for.
 #[derive(Serialize)]
-struct Bridged<'a> {
+struct Bridged<'a, T> {
     #[serde(flatten)]
-    registration: ClientRegistration<'a>,
+    made: T,
     #[serde(skip_serializing_if = "Option::is_none")]
     clients_file_entry: Option<&'a str>,
 }
@@ -154,6 +154,9 @@ pub enum SecretCommand {
     Add {
         /// The client
         client_id: ClientId,
+        /// It is to be an API key of the client too: also print the entry for the clients file of a server
+        #[arg(long)]
+        api_key: bool,
         #[command(flatten)]
         format: Format,
     },
@@ -211,24 +214,31 @@ async fn register(administration: &Administration, create: CreateClient) -> Resu
         ..NewClient::default()
     };
     let registered = administration.create_client(new).await?;
-    let key = registered.secret.as_ref().filter(|_| create.api_key);
-    let entry = key.map(|key| {
-        let digest = SecretDigest::of(key.secret.expose());
-        digest.entry(&registered.client.client_id, &registered.client.roles, None)
-    });
-    let bridged = Bridged { registration: ClientRegistration::from(&registered), clients_file_entry: entry.as_deref() };
+    let secret = registered.secret.as_ref().filter(|_| create.api_key);
+    let entry = secret.map(|made| clients_file_entry(&registered.client, made));
+    let bridged = Bridged { made: ClientRegistration::from(&registered), clients_file_entry: entry.as_deref() };
     create.format.print(&bridged, |_| {
         let client_id = ("client_id", registered.client.client_id.to_string());
         let roles = ("roles", joined(&registered.client.roles));
         match &registered.secret {
-            Some(secret) => {
-                let text = lines([client_id, ("client_secret", secret.secret.expose().to_owned()), roles]);
-                let entry = entry.as_ref().map(|entry| format!("\nFor the clients file of a server:\n\n{entry}"));
-                format!("{text}\nKeep the secret now: it is not shown again.\n{}", entry.unwrap_or_default())
-            }
+            Some(made) => shown_once(
+                &lines([client_id, ("client_secret", made.secret.expose().to_owned()), roles]),
+                entry.as_deref(),
+            ),
             None => lines([client_id, ("redirect_uris", joined(&registered.client.redirect_uris)), roles]),
         }
     })
+}
+
+/// The entry by which a server knows a client's secret as its API key.
+fn clients_file_entry(client: &Client, made: &NewSecret) -> String {
+    SecretDigest::of(made.secret.expose()).entry(&client.client_id, &client.roles, None)
+}
+
+/// What is printed of a secret that was made, and of its entry for a server where there is one.
+fn shown_once(made: &str, entry: Option<&str>) -> String {
+    let entry = entry.map(|entry| format!("\nFor the clients file of a server:\n\n{entry}"));
+    format!("{made}\nKeep the secret now: it is not shown again.\n{}", entry.unwrap_or_default())
 }
 
 async fn list(administration: &Administration, format: Format) -> Result<(), CommandError> {
@@ -282,14 +292,15 @@ fn described(found: &ClientWithSecrets) -> String {
 
 async fn secret(administration: &Administration, command: SecretCommand) -> Result<(), CommandError> {
     match command {
-        SecretCommand::Add { client_id, format } => {
-            let new = administration.add_secret(&client_id).await?;
-            format.print(&NewSecretView::from(&new), |_| {
-                let text = lines([
-                    ("secret_id", new.secret_id.as_str().to_owned()),
-                    ("client_secret", new.secret.expose().to_owned()),
-                ]);
-                format!("{text}\nKeep the secret now: it is not shown again.\n")
+        SecretCommand::Add { client_id, api_key, format } => {
+            // First what may fail: the secret is shown this once.
+            let ClientWithSecrets { client, .. } = administration.client(&client_id).await?;
+            let made = administration.add_secret(&client_id).await?;
+            let entry = api_key.then(|| clients_file_entry(&client, &made));
+            let bridged = Bridged { made: NewSecretView::from(&made), clients_file_entry: entry.as_deref() };
+            format.print(&bridged, |_| {
+                let secret_id = ("secret_id", made.secret_id.as_str().to_owned());
+                shown_once(&lines([secret_id, ("client_secret", made.secret.expose().to_owned())]), entry.as_deref())
             })
         }
         SecretCommand::Retire { client_id, secret_id, and_its_tokens, format } => {

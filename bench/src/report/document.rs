@@ -1,36 +1,48 @@
-//! Tables in a Markdown document: what a run has measured takes the place of what stood there. The
-//! places of a case are between `<!-- bench NAME -->` and `<!-- /bench NAME -->`; all else is its
-//! author's.
+//! Tables in Markdown documents: what a run has measured takes the place of what stood there. The places of
+//! a case are between `<!-- bench NAME -->` and `<!-- /bench NAME -->`, in whichever of the documents its
+//! author wants them; all else is its author's.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Section, Table};
 use crate::cases::Case;
 use crate::error::{BenchError, system};
 use crate::machine::Machine;
 
-/// Whether the document has a place for each of the cases: asked before a run, which takes minutes.
-pub fn has_places(path: &Path, cases: &[&Case]) -> Result<(), BenchError> {
-    let text = read(path)?;
-    cases.iter().try_for_each(|case| cut(&text, case.name).map(drop).ok_or_else(|| no_place(path, case.name)))
-}
-
-/// Puts the sections into the document, all of them or none.
-pub fn rewrite(path: &Path, sections: &[Section], machine: &Machine) -> Result<(), BenchError> {
-    let mut text = read(path)?;
-    for section in sections {
-        text = replaced(&text, section, machine).ok_or_else(|| no_place(path, section.case))?;
+/// Whether one of the documents has a place for each of the cases: asked before a run, which takes minutes.
+pub fn have_places(paths: &[PathBuf], cases: &[&Case]) -> Result<(), BenchError> {
+    let texts = read(paths)?;
+    let has_place = |case: &&&Case| texts.iter().any(|text| cut(text, case.name).is_some());
+    match cases.iter().find(|case| !has_place(case)) {
+        Some(case) => Err(no_place(paths, case.name)),
+        None => Ok(()),
     }
-    std::fs::write(path, text).map_err(system(path.display().to_string()))
 }
 
-fn read(path: &Path) -> Result<String, BenchError> {
-    std::fs::read_to_string(path).map_err(system(path.display().to_string()))
+/// Puts the sections into the documents, all of them or none.
+pub fn rewrite(paths: &[PathBuf], sections: &[Section], machine: &Machine) -> Result<(), BenchError> {
+    let mut texts = read(paths)?;
+    for section in sections {
+        let place = texts.iter_mut().find_map(|text| replaced(text, section, machine).map(|new| (text, new)));
+        let (text, new) = place.ok_or_else(|| no_place(paths, section.case))?;
+        *text = new;
+    }
+    let write = |(path, text): (&PathBuf, String)| std::fs::write(path, text).map_err(system(shown(path)));
+    paths.iter().zip(texts).try_for_each(write)
 }
 
-fn no_place(path: &Path, case: &str) -> BenchError {
-    BenchError::NoPlace { path: path.to_path_buf(), marker: opening(case) }
+fn read(paths: &[PathBuf]) -> Result<Vec<String>, BenchError> {
+    paths.iter().map(|path| std::fs::read_to_string(path).map_err(system(shown(path)))).collect()
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn no_place(paths: &[PathBuf], case: &str) -> BenchError {
+    let documents = paths.iter().map(|path| shown(path)).collect::<Vec<_>>().join(" and ");
+    BenchError::NoPlace { documents, marker: opening(case) }
 }
 
 fn opening(case: &str) -> String {
@@ -109,5 +121,22 @@ mod tests {
         assert!(new.ends_with("\n<!-- /bench tokens -->\nAfter\n") && !new.contains("old"));
         assert_eq!(replaced(&new, &section(), &machine).unwrap(), new);
         assert_eq!(replaced("nothing here", &section(), &machine), None);
+    }
+
+    #[test]
+    fn a_section_goes_into_the_document_that_has_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["one.md", "other.md"].map(|name| folder.path().join(name));
+        std::fs::write(&paths[0], "<!-- bench clients -->\n<!-- /bench clients -->\n").unwrap();
+        std::fs::write(&paths[1], "<!-- bench tokens -->\nold\n<!-- /bench tokens -->\n").unwrap();
+        rewrite(&paths, &[section()], &Machine::unknown()).unwrap();
+        let [one, other] = paths.each_ref().map(|path| std::fs::read_to_string(path).unwrap());
+        assert_eq!(one, "<!-- bench clients -->\n<!-- /bench clients -->\n");
+        assert!(other.contains("| auth-service | 1 |") && !other.contains("old"), "{other}");
+        // Where one has no place nothing is written at all.
+        let lost = Section { case: "deny", ..section() };
+        let error = rewrite(&paths, &[section(), lost], &Machine::unknown()).unwrap_err().to_string();
+        assert!(error.ends_with("other.md: the line \"<!-- bench deny -->\" is missing"), "{error}");
+        assert_eq!(std::fs::read_to_string(&paths[1]).unwrap(), other);
     }
 }

@@ -131,7 +131,7 @@ async fn other_http_methods_and_other_tricks_with_them_are_refused() {
         *asked.method_mut() = method.parse().unwrap();
         asked.headers_mut().insert("x-http-method-override", "POST".parse().unwrap());
         let answer = scene.send(asked).await;
-        assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, Some("POST, GET, DELETE")), "{method}");
+        assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, Some("POST")), "{method}");
     }
     assert_eq!(scene.ran(), [""; 0]);
 }

@@ -46,7 +46,7 @@ fn roles() -> BTreeMap<bailiwick_guard::RoleName, bailiwick_guard::ScopeSet> {
 /// These clients, with the roles of this test.
 fn clients<const COUNT: usize>(clients: [(&str, LocalClient); COUNT]) -> LocalClients {
     let clients = clients.map(|(client_id, client)| (client_id.parse().unwrap(), client));
-    LocalClients::new(roles(), clients.into()).unwrap()
+    LocalClients::new(roles(), clients).unwrap()
 }
 
 fn both() -> LocalClients {
@@ -101,14 +101,14 @@ fn challenges(answer: &Answer) -> Vec<&str> {
 }
 
 /// Asks for a token of the mode hs256.
-async fn token_answer(scene: &Scene, body: &str) -> Answer {
+async fn token_answer(scene: &Scene, body: impl Into<Body>) -> Answer {
     let routes = scene.guard.token_route();
     let asked = Request::post("/token").header("host", HOST).header("content-type", "application/json");
-    Scene::send_to(routes, asked.body(Body::from(body.to_owned())).unwrap()).await
+    Scene::send_to(routes, asked.body(body.into()).unwrap()).await
 }
 
 async fn token(scene: &Scene, client_id: &str, secret: &str) -> Shown {
-    let answer = token_answer(scene, &json!({"client_id": client_id, "client_secret": secret}).to_string()).await;
+    let answer = token_answer(scene, json!({"client_id": client_id, "client_secret": secret}).to_string()).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     Shown::Bearer(answer.json()["access_token"].as_str().unwrap().to_owned())
 }
@@ -309,6 +309,39 @@ async fn a_client_that_is_withdrawn_or_changed_is_refused_at_once_and_its_stream
 }
 
 #[tokio::test]
+async fn a_client_changes_its_secret_without_a_gap_and_the_first_ends_what_it_opened() {
+    const NEW_KEY: &str = "bailiwick_secret_the-next-of-the-reader-00000000000000000000000";
+    let mut scene = scene(&ALL, |builder| builder).await;
+    let endless = tower::service_fn(|_: Request<Body>| async {
+        let never = futures::stream::pending::<Result<axum::body::Bytes, std::io::Error>>();
+        let answer = http::Response::builder().header("content-type", "text/event-stream");
+        Ok::<_, std::convert::Infallible>(answer.body(Body::from_stream(never)).unwrap())
+    });
+    scene.put_behind(Router::new().route_service("/mcp", endless).layer(scene.guard.layer()));
+    let opens = async |shown: &Shown| scene.open(shown.on(post(None, call("look").to_string()))).await;
+    let is_open = |body: &mut Body| futures::FutureExt::now_or_never(body.frame()).is_none();
+    let (first, next) = (client(READERS_KEY, "Reader", None), client(NEW_KEY, "Reader", None));
+    let mut by_first = opens(&key(READERS_KEY)).await.into_body();
+    scene.guard.set_local_clients(&clients([("reader", first), ("reader", next.clone())]));
+    let mut by_next = opens(&key(NEW_KEY)).await.into_body();
+    let mut by_token = opens(&token(&scene, "reader", READERS_KEY).await).await.into_body();
+    for shown in [key(READERS_KEY), basic("reader", READERS_KEY), basic("reader", NEW_KEY)] {
+        assert_eq!(opens(&shown).await.status(), 200, "{shown:?}");
+    }
+    assert!(is_open(&mut by_first), "a further secret has ended a stream");
+    scene.clock.set(NOW + 7);
+    drop(opens(&key(READERS_KEY)).await);
+    scene.guard.set_local_clients(&clients([("reader", next)]));
+    by_first.collect().await.unwrap();
+    assert!(is_open(&mut by_next) && is_open(&mut by_token), "what rests on the other secret has ended");
+    for (shown, status) in [(key(READERS_KEY), 401), (basic("reader", READERS_KEY), 401), (key(NEW_KEY), 200)] {
+        assert_eq!(opens(&shown).await.status(), status, "{shown:?}");
+    }
+    let uses = scene.guard.local_client_uses();
+    assert_eq!(uses, [("reader".parse().unwrap(), Some(UnixSeconds(NOW + 7)))]);
+}
+
+#[tokio::test]
 async fn a_client_ends_when_it_is_said_to() {
     let scene = scene(&ALL, |builder| builder).await;
     let by_token = token(&scene, "clerk", CLERKS_KEY).await;
@@ -322,7 +355,7 @@ async fn a_client_ends_when_it_is_said_to() {
         assert_eq!(shown.calls(&scene, "add").await.status, 401, "{shown:?}");
     }
     let asked = json!({"client_id": "clerk", "client_secret": CLERKS_KEY}).to_string();
-    assert_eq!(token_answer(&scene, &asked).await.status, 401);
+    assert_eq!(token_answer(&scene, asked).await.status, 401);
 }
 
 #[tokio::test]
@@ -339,7 +372,7 @@ async fn nothing_of_a_credential_is_in_any_answer_or_log() {
             }
         }
         let body = json!({"client_id": secret, "client_secret": secret}).to_string();
-        told += &token_answer(&scene, &body).await.text();
+        told += &token_answer(&scene, body).await.text();
         let all = lines.all();
         assert!(!all.contains(secret) && !told.contains(secret), "{secret}");
         assert!(!all.contains(&basic64) && !told.contains(&basic64), "{secret}");
@@ -439,13 +472,17 @@ async fn a_mode_without_what_it_rests_on_is_not_built() {
 fn clients_are_told_apart_and_their_roles_are_known() {
     let of = |clients: Vec<(&str, LocalClient)>| {
         let clients = clients.into_iter().map(|(client_id, client)| (client_id.parse().unwrap(), client));
-        LocalClients::new(roles(), clients.collect())
+        LocalClients::new(roles(), clients)
     };
     let unknown = of(vec![("a", client("1", "Unheard-of", None))]).unwrap_err();
     assert_eq!(unknown.to_string(), "client a has the role Unheard-of, which is not defined");
     let same = of(vec![("a", client("1", "Reader", None)), ("b", client("1", "Clerk", None))]).unwrap_err();
     assert_eq!(same, InvalidLocalClients::SameSecret("a".parse().unwrap(), "b".parse().unwrap()));
+    let twice = of(vec![("a", client("1", "Reader", None)), ("a", client("1", "Reader", None))]).unwrap_err();
+    assert_eq!(twice.to_string(), "client a has the same secret twice: take one entry out");
+    let torn = of(vec![("a", client("1", "Reader", None)), ("a", client("2", "Clerk", None))]).unwrap_err();
+    assert_eq!(torn.to_string(), "client a has several entries with different roles: give all of them the same");
     let many = (0..=LocalClients::MOST).map(|at| (format!("c{at}"), client(&at.to_string(), "Reader", None)));
-    let many = many.map(|(client_id, client)| (client_id.parse().unwrap(), client)).collect();
+    let many = many.map(|(client_id, client)| (client_id.parse().unwrap(), client));
     assert_eq!(LocalClients::new(roles(), many).unwrap_err(), InvalidLocalClients::TooMany);
 }

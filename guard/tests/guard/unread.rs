@@ -67,6 +67,18 @@ async fn a_body_that_keeps_us_waiting_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_caller_that_is_let_in_and_sends_no_body_is_told_and_recorded() {
+    let scene = Scene::begin().await;
+    let token = scene.token("hr:look");
+    assert_eq!(scene.call(&token, "look").await.status, 200);
+    time::pause();
+    let (_sender, stalled) = arriving();
+    let answer = scene.send(post(Some(&token), stalled)).await;
+    assert_eq!((answer.status.as_u16(), answer.header("connection")), (408, Some("close")));
+    assert_eq!(answer.code(), -32600);
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_or_is_much_too_large_ends_the_connection() {
     let scene = Scene::begin().await;
     let broken = stream::iter([Ok("{"), Err(io::Error::other("gone"))]);

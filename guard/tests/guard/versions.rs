@@ -15,7 +15,7 @@ async fn named(scene: &Scene, version: &str, message: &Value) -> Answer {
 #[tokio::test]
 async fn a_revision_that_the_server_does_not_speak_is_refused_and_nothing_runs() {
     let scene = Scene::begin().await;
-    for version in ["2025-03-26", "2024-11-05"] {
+    for version in ["2025-03-26", "2024-11-05", "1999-01-01", "2030-01-01x", "abc", ""] {
         for message in [call("add"), request("tools/list"), request("ping")] {
             let answer = named(&scene, version, &message).await;
             assert_eq!((answer.status.as_u16(), answer.code()), (400, -32022), "{version}: {}", answer.text());
@@ -71,6 +71,27 @@ async fn a_method_header_that_is_not_the_messages_is_a_mismatch_and_nothing_runs
     twice.headers_mut().append("mcp-method", "tools/call".parse().unwrap());
     assert_eq!(scene.send(twice).await.code(), -32020);
     assert_eq!(scene.ran(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_revision_that_nobody_knows_is_not_settled_by_a_handshake() {
+    let scene = Scene::begin().await;
+    let initialize = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}});
+    let answer = named(&scene, "abc", &initialize).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (400, -32022), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn whatever_the_server_refuses_is_said_in_json_rpc() {
+    let scene = Scene::begin().await;
+    for (header, value, status) in [("accept", "text/html", 406), ("content-type", "text/plain", 415)] {
+        let mut request = post(Some(&scene.token("hr:*")), call("look").to_string());
+        request.headers_mut().insert(header, value.parse().unwrap());
+        let answer = scene.send(request).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (status, -32600), "{}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
 }
 
 #[tokio::test]

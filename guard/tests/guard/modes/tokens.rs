@@ -1,6 +1,9 @@
 //! Tokens that no token service issued: of a secret that is shared, and of a key pair.
 
+use std::io;
+
 use bailiwick_guard::PublicKey;
+use futures::stream;
 
 use super::*;
 use crate::issuer::SigningKey;
@@ -9,7 +12,7 @@ use crate::issuer::SigningKey;
 async fn a_token_is_given_for_a_name_and_its_secret_and_lives_an_hour() {
     let scene = scene(&[Mode::Hs256], |builder| builder).await;
     let asked = json!({"client_id": "reader", "client_secret": READERS_KEY}).to_string();
-    let answer = token_answer(&scene, &asked).await;
+    let answer = token_answer(&scene, asked.clone()).await;
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let given = answer.json();
     assert_eq!((&given["token_type"], &given["expires_in"]), (&json!("Bearer"), &json!(3600)));
@@ -30,13 +33,16 @@ async fn a_token_is_given_for_a_name_and_its_secret_and_lives_an_hour() {
         assert_eq!((answer.status.as_u16(), answer.json()["error"].as_str()), (status, Some(error)), "{wrong}");
     }
     let huge = json!({"client_id": "x".repeat(16 * 1024), "client_secret": "x"}).to_string();
-    assert_eq!(token_answer(&scene, &huge).await.status, 413);
+    assert_eq!(token_answer(&scene, huge).await.status, 413);
+    let broken = stream::iter([Ok("{"), Err(io::Error::other("gone"))]);
+    let answer = token_answer(&scene, Body::from_stream(broken)).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["error"].as_str()), (400, Some("invalid_request")));
     for _ in 0..19 {
         token_answer(&scene, r#"{"client_id":"reader","client_secret":"wrong"}"#).await;
     }
     let limited = token_answer(&scene, r#"{"client_id":"reader","client_secret":"wrong"}"#).await;
     assert_eq!((limited.status.as_u16(), limited.header("retry-after")), (429, Some("1")));
-    assert_eq!(token_answer(&scene, &asked).await.status, 200);
+    assert_eq!(token_answer(&scene, asked.clone()).await.status, 200);
 }
 
 #[tokio::test]
