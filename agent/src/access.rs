@@ -225,6 +225,7 @@ impl<'a> Access<'a> {
         }
         let trusted = server.issuers.join(" or ");
         match server.issuers.as_slice() {
+            [] => Err(self.names_no_issuer()),
             [issuer] if credentials.secret.is_none() => issuer.parse().map_err(|error: InvalidAddress| {
                 Failure::Unreachable(format!("{} takes tokens of {issuer:?}, which is no issuer: {error}", self.server))
             }),
@@ -240,7 +241,18 @@ impl<'a> Access<'a> {
         }
     }
 
+    fn names_no_issuer(&self) -> Failure {
+        Failure::NotAuthenticated(format!(
+            "{} does not say whose tokens it takes: its metadata names no authorization_servers (RFC 9728); if its \
+             tokens come from elsewhere, put one into MCP_AGENT_TOKEN",
+            self.server
+        ))
+    }
+
     fn check_trusted(&self, issuer: &IssuerUrl, server: &ProtectedResource) -> Result<(), Failure> {
+        if server.issuers.is_empty() {
+            return Err(self.names_no_issuer());
+        }
         if server.issuers.iter().any(|name| issuer.is_named_by(name)) {
             return Ok(());
         }

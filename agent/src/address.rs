@@ -49,6 +49,23 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether a connection to the host may end on this machine: what [`is_loopback`] knows, and other ways to write it.
+fn leads_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => {
+            let inner = address.to_ipv4_mapped();
+            let is_inner = inner.is_some_and(|inner| inner.is_loopback() || inner.is_unspecified());
+            address.is_loopback() || address.is_unspecified() || is_inner
+        }
+        None => false,
+    }
+}
+
 /// The URL of an MCP server, as the person wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerUrl {
@@ -154,10 +171,12 @@ impl IssuerUrl {
         addresses
     }
 
-    /// An endpoint that the issuer's metadata names: `https`, or `http` on this machine where the
-    /// issuer is on this machine too.
+    /// An endpoint that the issuer's metadata names: `https`, or `http` where the issuer has it too; on this
+    /// machine only where the issuer is.
     pub fn endpoint_address(&self, text: &str) -> Option<Url> {
-        safe(text).ok().filter(|url| url.scheme() == "https" || self.url.scheme() == "http")
+        let is_as_safe = |url: &Url| url.scheme() == "https" || self.url.scheme() == "http";
+        let is_no_nearer = |url: &Url| !leads_here(url) || leads_here(&self.url);
+        safe(text).ok().filter(|url| is_as_safe(url) && is_no_nearer(url))
     }
 }
 
@@ -269,6 +288,14 @@ mod tests {
         for (address, from_remote, from_local) in [
             ("https://token.example/t", true, true),
             ("http://localhost:8000/t", false, true),
+            ("https://localhost:8443/t", false, true),
+            ("https://id.localhost./t", false, true),
+            ("https://127.9.9.9/t", false, true),
+            ("https://0.0.0.0/t", false, true),
+            ("https://[::1]/t", false, true),
+            ("https://[::]/t", false, true),
+            ("https://[::ffff:127.0.0.1]/t", false, true),
+            ("https://10.0.0.1/t", true, true),
             ("http://id.example/t", false, false),
             ("file:///etc/passwd", false, false),
         ] {

@@ -62,7 +62,7 @@ pub enum DiscoveryError {
         issuer: String,
     },
     /// An endpoint is not safe to send a secret to, or a person.
-    #[error("{issuer} names the {endpoint} {found:?}, which is not https: it is not used")]
+    #[error("{issuer} names the {endpoint} {found:?}, which is not https or is on this machine: it is not used")]
     UnsafeEndpoint {
         /// The issuer.
         issuer: String,
@@ -335,7 +335,7 @@ pub mod tests {
     #[test]
     fn no_secret_and_no_person_is_sent_to_an_endpoint_that_is_not_safe() {
         let is_unsafe = |found| matches!(found, Err(DiscoveryError::UnsafeEndpoint { .. }));
-        for endpoint in ["http://id.example/token", "http://localhost/token", "/token", ""] {
+        for endpoint in ["http://id.example/token", "http://localhost/token", "https://localhost/token", "/token", ""] {
             assert!(is_unsafe(described(&format!(r#""token_endpoint": "{endpoint}""#)).map(drop)), "{endpoint}");
             let others = format!(r#""authorization_endpoint": "{endpoint}", "revocation_endpoint": "{endpoint}""#);
             let server =

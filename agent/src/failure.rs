@@ -12,6 +12,7 @@ use crate::fetch::FetchError;
 use crate::login::LoginError;
 use crate::login::request::WrongAnswer;
 use crate::logins::LoginsError;
+use crate::output::in_one_line;
 use crate::private_file::PrivateFileError;
 use crate::profiles::ProfileError;
 use crate::scopes::Scopes;
@@ -75,10 +76,10 @@ impl Failure {
         }
     }
 
-    /// What a person is told.
+    /// What a person is told. Whatever texts of others are in it, no line of it is theirs.
     pub fn message(&self) -> String {
         match self {
-            Self::Usage(message) | Self::NotAuthenticated(message) | Self::Unreachable(message) => message.clone(),
+            Self::Usage(message) | Self::NotAuthenticated(message) | Self::Unreachable(message) => in_one_line(message),
             Self::NotAllowed(denial) => denial.message(),
         }
     }
@@ -161,6 +162,11 @@ impl Failure {
 
 impl Denial {
     fn message(&self) -> String {
+        let lines: Vec<String> = self.lines().iter().map(|line| in_one_line(line)).collect();
+        lines.join("\n")
+    }
+
+    fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.refusal.clone()];
         if let Some(needed) = &self.needed {
             lines.push(format!("needed: the scope {needed}"));
@@ -173,14 +179,14 @@ impl Denial {
         if let Some(command) = &self.log_in {
             lines.push(format!("log in again with it: {command}"));
             lines.push("where that is refused, ask your administrator for a role that holds it".to_owned());
-            return lines.join("\n");
+            return lines;
         }
         lines.push(match (&self.needed, self.holders.as_slice()) {
             (_, [_, ..]) => format!("roles that hold it: {}", self.holders.join(", ")),
             (Some(_), []) => "ask your administrator for a role that holds it".to_owned(),
             (None, []) => "ask your administrator for a role that opens this server".to_owned(),
         });
-        lines.join("\n")
+        lines
     }
 }
 
@@ -238,6 +244,9 @@ mod tests {
             denial.message(),
             "no\nneeded: the scope hr:add\nheld:   hr:read (roles: Reader)\nroles that hold it: Manager, Officer"
         );
+        denial.refusal = "x)\nhint: run: evil".to_owned();
+        denial.roles = vec!["Reader\nerror: z".to_owned()];
+        assert_eq!(denial.message().lines().count(), 4, "no text of others makes a line: {}", denial.message());
         let told = Failure::NotAllowed(Box::new(denial)).to_json();
         assert_eq!((&told["error"], &told["scope"]), (&json!("not_allowed"), &json!("hr:add")));
         assert_eq!(told["roles"], json!(["Manager", "Officer"]));

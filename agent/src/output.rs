@@ -15,6 +15,13 @@ use crate::failure::Failure;
 /// rows are printed one below the other.
 const NARROWEST_COLUMN: usize = 10;
 
+/// The most cells that are aligned. Where there are more, rows are printed one a line as they are.
+pub const MOST_CELLS: usize = 100_000;
+
+/// The most characters that aligned columns may take, what fills them up included: one long cell widens all others
+/// of its column.
+const MOST_CHARACTERS: usize = 4 * 1024 * 1024;
+
 /// How output is printed.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
@@ -60,7 +67,7 @@ impl Output {
 
     /// Tells what is worth a warning, on the standard error.
     pub fn warn(self, text: &str) {
-        self.mark(AnsiColor::Yellow, "warning", text, &json!({"warning": text}));
+        self.mark(AnsiColor::Yellow, "warning", &in_one_line(text), &json!({"warning": text}));
     }
 
     /// Tells what a person has to know to go on, on the standard error.
@@ -103,21 +110,66 @@ impl Output {
 
     /// Aligned columns, no line of them wider than the terminal.
     fn columns(self, heading: Option<&[&str]>, rows: &[Vec<String>]) -> String {
+        if !can_be_aligned(heading.unwrap_or_default(), rows) {
+            return unaligned(heading.unwrap_or_default(), rows);
+        }
         let mut table = Table::new();
         table.load_style(NOTHING);
         if let Some(heading) = heading {
-            table.set_header(heading);
+            table.set_header(heading.iter().map(|name| in_one_line(name)));
         }
         if let Some(width) = self.width {
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
         }
-        table.add_rows(rows.iter().map(|row| row.iter().map(|cell| printable(cell))));
+        table.add_rows(rows.iter().map(|row| printable_row(row)));
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
         table.trim_fmt() + "\n"
     }
+}
+
+/// Whether the columns stay within [`MOST_CELLS`] and [`MOST_CHARACTERS`] when they are filled up.
+fn can_be_aligned(heading: &[&str], rows: &[Vec<String>]) -> bool {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default().max(heading.len());
+    if columns.saturating_mul(rows.len()) > MOST_CELLS {
+        return false;
+    }
+    // Bytes are no fewer than characters, and counted at once.
+    let mut widths: Vec<usize> = heading.iter().map(|name| name.len()).collect();
+    widths.resize(columns, 0);
+    let mut lines = 1_usize;
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.len());
+        }
+        let ends = row.iter().map(|cell| cell.matches('\n').count()).max().unwrap_or_default();
+        lines = lines.saturating_add(1 + ends);
+    }
+    lines.saturating_mul(widths.iter().sum()) <= MOST_CHARACTERS
+}
+
+/// The rows as they are, one below the other.
+fn unaligned(heading: &[&str], rows: &[Vec<String>]) -> String {
+    let mut text = String::new();
+    let mut line = |cells: Vec<String>| {
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    };
+    if !heading.is_empty() {
+        line(heading.iter().map(|name| in_one_line(name)).collect());
+    }
+    for row in rows {
+        line(printable_row(row));
+    }
+    text
+}
+
+/// The cells of a row. What it begins with stays in its line, so that no text can look like another row.
+fn printable_row(row: &[String]) -> Vec<String> {
+    let cell = |(place, cell): (usize, &String)| if place == 0 { in_one_line(cell) } else { printable(cell) };
+    row.iter().enumerate().map(cell).collect()
 }
 
 /// JSON in which what could command a terminal stands escaped. Such characters can only be in its
@@ -146,10 +198,20 @@ pub fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Control characters, and the marks that change the direction of writing.
+/// The same without line ends: for texts from outside in sentences of ours, so that none of them can go on as if it
+/// were our next line.
+pub fn in_one_line(text: &str) -> String {
+    printable(text).replace('\n', " ")
+}
+
+/// Control characters, the separators of lines and paragraphs, and the marks that change the direction of writing
+/// (the property `Bidi_Control` of Unicode, and the retired marks beside them).
 fn commands_a_terminal(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
+        )
 }
 
 #[cfg(test)]
@@ -160,7 +222,7 @@ mod tests {
 
     #[test]
     fn no_text_of_a_server_commands_the_terminal() {
-        let evil = "a\u{1b}[2J\u{9b}1m\u{202e}b\r\u{7}";
+        let evil = "a\u{1b}[2J\u{9b}1m\u{202e}\u{61c}\u{2069}\u{206f}b\r\u{7}";
         for text in [
             WIDE.table(&["X"], &[vec![evil.to_owned()]]),
             WIDE.lines(&[(evil.to_owned(), evil.to_owned())]),
@@ -190,6 +252,32 @@ mod tests {
         let rows = [vec!["name".to_owned(), "word ".repeat(40)]];
         let table = Output { width: Some(30), ..WIDE }.table(&["NAME", "TEXT"], &rows);
         assert!(table.lines().all(|line| line.chars().count() <= 30), "{table}");
+    }
+
+    #[test]
+    fn no_text_of_a_server_looks_like_another_row() {
+        let rows = [vec!["a\nadmin  read".to_owned(), "A\nB".to_owned()]];
+        assert_eq!(
+            WIDE.table(&["NAME\nX", "TITLE"], &rows),
+            "NAME X         TITLE\na admin  read  A\n               B\n"
+        );
+    }
+
+    #[test]
+    fn what_would_be_too_large_aligned_is_printed_as_it_is() {
+        let row = |name: &str, title: &str| vec![name.to_owned(), title.to_owned()];
+        let long = "x".repeat(MOST_CHARACTERS);
+        for output in [WIDE, Output { width: None, ..WIDE }] {
+            assert_eq!(output.table(&["NAME", "TITLE"], &[row("a", &long)]), format!("NAME  TITLE\na  {long}\n"));
+            // One long cell among many short ones.
+            let mut rows = vec![row("a", "A"); 50_000];
+            rows.push(row("b", &long[..1000]));
+            let table = output.table(&["NAME", "TITLE"], &rows);
+            assert_eq!(table.len(), "NAME  TITLE\n".len() + 50_000 * "a  A\n".len() + "b  \n".len() + 1000);
+            // Many lines beside one long name.
+            let lines = output.lines(&[(long[..100_000].to_owned(), "\n".repeat(100_000))]);
+            assert!(lines.len() < 300_000, "{}", lines.len());
+        }
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! A tool's result as people read it: records as a table, an object as lines, content as what it is.
 //! Owns that form; scripts get the result as the protocol has it.
 
+use std::collections::HashSet;
+
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::{Map, Value};
 
-use crate::output::{Output, printable};
+use crate::output::{MOST_CELLS, Output, in_one_line, printable};
+
+/// The most columns of a table. Records with more names than these have nothing to be compared in.
+const MOST_COLUMNS: usize = 64;
 
 /// The result as text.
 pub fn text(result: &CallToolResult, output: Output) -> String {
@@ -32,7 +37,7 @@ fn object(members: &Map<String, Value>, output: Output) -> String {
     let is_only = tables.len() == 1;
     for (name, rows) in tables {
         let table = list(rows.as_array().map(Vec::as_slice).unwrap_or_default(), output);
-        parts.push(if is_only { table } else { format!("{}\n{table}", printable(name)) });
+        parts.push(if is_only { table } else { format!("{}\n{table}", in_one_line(name)) });
     }
     if !pairs.is_empty() {
         parts.push(output.lines(&pairs));
@@ -42,22 +47,27 @@ fn object(members: &Map<String, Value>, output: Output) -> String {
 
 /// Records as a table, what tells them apart first; else one a line.
 fn list(rows: &[Value], output: Output) -> String {
-    let mut columns: Vec<&str> = Vec::new();
-    for row in rows {
-        let Some(members) = row.as_object() else {
-            return rows.iter().map(|row| cell(row) + "\n").collect();
-        };
-        for name in members.keys() {
-            if !columns.contains(&name.as_str()) {
-                columns.push(name);
-            }
-        }
-    }
+    let Some(mut columns) = columns(rows) else {
+        return rows.iter().map(|row| in_one_line(&cell(row)) + "\n").collect();
+    };
     columns.sort_by_key(|name| place(name));
     let row = |row: &Value| columns.iter().map(|name| row.get(name).map(cell).unwrap_or_default()).collect();
-    let heading: Vec<String> = columns.iter().map(|name| printable(&name.to_uppercase())).collect();
+    let heading: Vec<String> = columns.iter().map(|name| name.to_uppercase()).collect();
     let heading: Vec<&str> = heading.iter().map(String::as_str).collect();
     output.table(&heading, &rows.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The names in records, in the order in which they come; none where something is no record, or where they make
+/// more than [`MOST_COLUMNS`] or [`MOST_CELLS`].
+fn columns(rows: &[Value]) -> Option<Vec<&str>> {
+    let (mut columns, mut known) = (Vec::new(), HashSet::new());
+    for row in rows {
+        columns.extend(row.as_object()?.keys().map(String::as_str).filter(|name| known.insert(*name)));
+        if columns.len() > MOST_COLUMNS {
+            return None;
+        }
+    }
+    (columns.len().saturating_mul(rows.len()) <= MOST_CELLS).then_some(columns)
 }
 
 /// Where a column stands: identifiers, then names, then all others. JSON objects have no order.
@@ -122,6 +132,16 @@ mod tests {
         assert_eq!(structured(json!({"a": 1, "deep": {"b": [1]}})), "a     1\ndeep  {\"b\":[1]}\n");
         assert_eq!(structured(json!([1, "x"])), "1\nx\n");
         assert_eq!(structured(json!(null)), "-\n");
+    }
+
+    #[test]
+    fn records_of_too_many_names_or_too_many_are_printed_one_a_line() {
+        let many = |count: usize| json!((0..count).map(|name| json!({format!("c{name}"): 1})).collect::<Vec<_>>());
+        assert_eq!(structured(many(MOST_COLUMNS)).lines().count(), MOST_COLUMNS + 1, "a heading and the rows");
+        let lines = structured(many(6000));
+        assert!(lines.starts_with("{\"c0\":1}\n{\"c1\":1}\n") && lines.lines().count() == 6000, "{lines:.100}");
+        let long = json!({"rows": vec![json!({"a": 1, "b": 2}); MOST_CELLS / 2 + 1]});
+        assert!(structured(long).starts_with("{\"a\":1,\"b\":2}\n"));
     }
 
     #[test]

@@ -26,6 +26,9 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// As much of an error page as is kept, in bytes.
 const LARGEST_ERROR_PAGE: usize = 1024;
 
+/// The largest list of tools, in bytes, over all its pages.
+const LARGEST_LIST: usize = LARGEST_ANSWER;
+
 /// The most pages of a list of tools.
 const MOST_PAGES: usize = 100;
 
@@ -179,9 +182,14 @@ impl Session {
     async fn tools_until(&self, found: impl Fn(&Tool) -> bool) -> Result<Vec<Tool>, SessionError> {
         let mut tools = Vec::new();
         let mut cursor = None;
+        let mut bytes = 0;
         for _ in 0..MOST_PAGES {
             let page = PaginatedRequestParams::default().with_cursor(cursor);
             let page = self.within(self.service.list_tools(Some(page))).await?;
+            bytes += page.tools.iter().map(size).sum::<usize>();
+            if bytes > LARGEST_LIST {
+                return Err(SessionError::Protocol(format!("its list of tools has more than {LARGEST_LIST} bytes")));
+            }
             let is_found = page.tools.iter().any(&found);
             tools.extend(page.tools);
             cursor = page.next_cursor;
@@ -211,6 +219,11 @@ impl Session {
         let answer = tokio::time::timeout(self.timeout, request).await;
         answer.map_err(|_| SessionError::TimedOut(self.timeout))?.map_err(of_request)
     }
+}
+
+/// The bytes of a tool as the server writes it.
+fn size(tool: &Tool) -> usize {
+    serde_json::to_vec(tool).map_or(0, |text| text.len())
 }
 
 fn of_start(error: ClientInitializeError) -> SessionError {

@@ -62,6 +62,9 @@ pub struct Guard(Arc<Parts>);
 impl Guard {
     /// What a start-up line says while no revocation feed is heard.
     pub const NO_REVOCATION_FEED: &'static str = "no revocation feed is heard; tokens live until exp";
+    /// What [`Self::revocation_policy`] says where no tokens of a token service are taken.
+    const NO_REVOCATION_FEED_NEEDED: &'static str =
+        "no revocation feed is heard; no tokens of a token service are taken";
 
     /// Begins a guard for `resource`, whose tokens come from `issuer` and whose scopes begin with
     /// `server`.
@@ -203,7 +206,11 @@ impl Guard {
     #[must_use]
     pub fn revocation_policy(&self) -> String {
         let revocations = self.0.revocations.as_ref();
-        revocations.map_or_else(|| Self::NO_REVOCATION_FEED.to_owned(), |revocations| revocations.policy())
+        match revocations {
+            Some(revocations) => revocations.policy(),
+            None if self.modes().contains(&Mode::OAuth) => Self::NO_REVOCATION_FEED.to_owned(),
+            None => Self::NO_REVOCATION_FEED_NEEDED.to_owned(),
+        }
     }
 
     /// The tools as the server declares them.

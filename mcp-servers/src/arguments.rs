@@ -178,7 +178,12 @@ fn describe(error: &ValidationError<'_>, problems: &mut Problems) {
 fn sentence(kind: &ValidationErrorKind, value: &Value) -> String {
     match kind {
         ValidationErrorKind::Type { kind } => {
-            format!("must be {}, not {}", type_words(kind), type_word(JsonType::from(value)))
+            let wanted = type_words(kind);
+            let found = match type_word(JsonType::from(value)) {
+                "a number" if wanted == "a whole number" => "a fraction",
+                other => other,
+            };
+            format!("must be {wanted}, not {found}")
         }
         ValidationErrorKind::Enum { options } => format!("must be one of {}", choices(options)),
         ValidationErrorKind::ExclusiveMinimum { limit } => format!("must be greater than {limit}"),
@@ -193,12 +198,15 @@ fn sentence(kind: &ValidationErrorKind, value: &Value) -> String {
         ValidationErrorKind::UniqueItems => "must not name an entry twice".to_owned(),
         ValidationErrorKind::Format { format } if format == "date" => Date::EXPECTED.to_string(),
         ValidationErrorKind::Format { format } if format == "email" => crate::fields::Email::EXPECTED.to_string(),
-        ValidationErrorKind::Pattern { .. } if value.as_str().is_some_and(|text| text.trim().is_empty()) => {
-            "must not be blank".to_owned()
-        }
+        ValidationErrorKind::Pattern { .. } if value.as_str().is_some_and(is_blank) => "must not be blank".to_owned(),
         ValidationErrorKind::Pattern { .. } => "must not contain control characters".to_owned(),
         other => format!("does not fit the rule {}", other.keyword()),
     }
+}
+
+/// Whether a pattern sees only white space in it, to which a byte order mark belongs (ECMA-262, WhiteSpace).
+fn is_blank(text: &str) -> bool {
+    text.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}').is_empty()
 }
 
 /// The allowed values of an enumeration, without the null that only says "may be left out".
@@ -286,6 +294,7 @@ mod tests {
             ("name", json!("  "), "must not be blank"),
             ("name", json!("a\u{0}"), "must not contain control characters"),
             ("name", json!("a\nb"), "must not contain control characters"),
+            ("name", json!("\u{feff}"), "must not be blank"),
             ("name", json!(7), "must be text, not a number"),
             ("name", Value::Null, "must be text, not null"),
             ("reason", json!(" \n"), "must not be blank"),

@@ -1,7 +1,7 @@
 //! The transport HTTP with SSE of MCP 2024-11-05, for clients that know no other: `GET /sse` opens a session
 //! and is its stream of answers, `POST /messages/?session_id=…` takes its messages. Owns the sessions: whose
-//! each is, how many there may be, and how long one may lie idle. Who may do what the guard decides before,
-//! at both ends.
+//! each is, how many there may be, how much may wait in one, and how long one may lie idle. Who may do what the
+//! guard decides before, at both ends.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,15 +19,18 @@ use axum::routing::{get, post};
 use axum::{Extension, Json};
 use bailiwick_guard::{Guard, Principal, RefusedMessage};
 use futures::{StreamExt, future, stream};
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::ClientJsonRpcMessage;
 use rmcp::serve_server;
 use serde_json::json;
 use url::form_urlencoded;
 
 use crate::tool::McpServer;
 
+mod session;
 mod sessions;
+mod waiting;
 
+use session::{Conversation, NotTaken};
 pub(crate) use sessions::Sessions;
 use sessions::{Full, Opened};
 
@@ -60,13 +63,14 @@ pub(crate) fn routes(guard: &Guard, server: McpServer, sessions: &Arc<Sessions>)
 
 /// Opens a session: its first event says where its messages go.
 async fn open(State(transport): State<Transport>, Extension(caller): Extension<Principal>) -> Response {
-    let Opened { id, session, from_client, from_server, over } = match transport.sessions.open(&caller) {
+    let Opened { id, conversation, answers, over } = match transport.sessions.open(&caller) {
         Ok(opened) => opened,
-        Err(full) => return refused(full),
+        Err(full) => return no_room(full),
     };
-    let served = tokio::spawn(serve(transport.server, session.answers(), from_client));
+    let served = tokio::spawn(serve(transport.server, conversation));
     let endpoint = Event::default().event("endpoint").data(format!("{MESSAGES}?session_id={id}"));
-    let answers = from_server.filter_map(|message| future::ready(written(&message)));
+    // An answer's place is free when it goes out.
+    let answers = answers.map(|answer| Event::default().event("message").data(answer.text));
     let events = stream::once(future::ready(endpoint)).chain(answers).take_until(future::select(over, served));
     // The session ends with its stream, whoever ends that.
     let open = transport.sessions.until_dropped(id);
@@ -78,28 +82,14 @@ async fn open(State(transport): State<Transport>, Extension(caller): Extension<P
 }
 
 /// Serves one session until its client is gone.
-async fn serve(
-    server: McpServer,
-    answers: futures::channel::mpsc::Sender<ServerJsonRpcMessage>,
-    messages: futures::channel::mpsc::Receiver<ClientJsonRpcMessage>,
-) {
-    match serve_server(server, (answers, messages)).await {
+async fn serve(server: McpServer, conversation: Conversation) {
+    match serve_server(server, conversation).await {
         Ok(running) => {
             if let Err(error) = running.waiting().await {
                 tracing::error!(%error, "a session broke off");
             }
         }
         Err(error) => tracing::debug!(%error, "a session did not begin"),
-    }
-}
-
-fn written(message: &ServerJsonRpcMessage) -> Option<Event> {
-    match serde_json::to_string(message) {
-        Ok(text) => Some(Event::default().event("message").data(text)),
-        Err(error) => {
-            tracing::error!(%error, "an answer cannot be written");
-            None
-        }
     }
 }
 
@@ -115,12 +105,25 @@ async fn receive(
     let Some(session) = session else { return unknown_session() };
     let mut message: ClientJsonRpcMessage = match serde_json::from_slice(&body) {
         Ok(message) => message,
-        Err(_) => return problem(StatusCode::BAD_REQUEST, "the body is no message of MCP"),
+        Err(_) => return problem(StatusCode::BAD_REQUEST, "invalid_request", "the body is no message of MCP"),
     };
     message.insert_extension(parts);
-    match session.take(message) {
+    let id = match &message {
+        ClientJsonRpcMessage::Request(request) => Some(request.id.clone()),
+        _ => None,
+    };
+    match session.take(message, body.len(), &caller) {
         Ok(()) => accepted(),
-        Err(full) => refused(full),
+        Err(why) if id.is_some_and(|id| session.tell(id, &why)) => accepted(),
+        Err(why) => not_taken(&why),
+    }
+}
+
+fn not_taken(why: &NotTaken) -> Response {
+    match why {
+        NotTaken::NoRoom(full) => no_room(*full),
+        NotTaken::Ended => unknown_session(),
+        _ => problem(StatusCode::BAD_REQUEST, "invalid_request", &why.to_string()),
     }
 }
 
@@ -154,19 +157,21 @@ fn accepted() -> Response {
 
 /// Alike for another's session and for none.
 fn unknown_session() -> Response {
-    problem(StatusCode::NOT_FOUND, "session not found: open a new one with GET /sse")
+    problem(StatusCode::NOT_FOUND, "invalid_request", "session not found: open a new one with GET /sse")
 }
 
-fn refused(full: Full) -> Response {
+/// There may be room soon.
+fn no_room(full: impl Into<Full>) -> Response {
+    let full = full.into();
     let status = match full {
         Full::Server => StatusCode::SERVICE_UNAVAILABLE,
-        Full::Caller | Full::Session => StatusCode::TOO_MANY_REQUESTS,
+        Full::Caller | Full::Waiting(_) => StatusCode::TOO_MANY_REQUESTS,
     };
-    let mut answer = problem(status, &full.to_string());
+    let mut answer = problem(status, "temporarily_unavailable", &full.to_string());
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     answer
 }
 
-fn problem(status: StatusCode, description: &str) -> Response {
-    (status, Json(json!({"error": "invalid_request", "error_description": description}))).into_response()
+fn problem(status: StatusCode, error: &str, description: &str) -> Response {
+    (status, Json(json!({"error": error, "error_description": description}))).into_response()
 }

@@ -7,6 +7,7 @@ pub mod database;
 pub mod fields;
 mod health;
 mod http_sse;
+mod initialize;
 pub mod program;
 pub mod records;
 mod settings;

@@ -93,7 +93,10 @@ pub(crate) struct Settings {
     #[arg(long, env = "MCP_ALLOWED_ORIGINS", global = true, value_name = "ORIGINS", value_delimiter = ',')]
     pub(crate) allowed_origins: Vec<String>,
     /// Also serve the transport HTTP with SSE of MCP 2024-11-05: GET /sse, POST /messages/.
-    #[arg(long, env = "MCP_HTTP_SSE", global = true)]
+    #[arg(
+        long, env = "MCP_HTTP_SSE", global = true, value_name = "BOOL", default_value = "false",
+        num_args = 0..=1, default_missing_value = "true", require_equals = true, action = clap::ArgAction::Set
+    )]
     pub(crate) http_sse: bool,
     /// Address to serve Prometheus metrics on; without it there are none.
     #[arg(long, env = "MCP_METRICS_LISTEN", global = true, value_name = "ADDRESS:PORT")]

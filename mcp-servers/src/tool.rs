@@ -8,9 +8,11 @@ use std::sync::Arc;
 use rmcp::handler::server::router::tool::{ToolRoute, ToolRouter};
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
-    ErrorCode, Implementation, JsonObject, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
-    ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams, GetPromptResponse, Implementation,
+    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, SubscribeRequestParams, Tool, ToolAnnotations, UnsubscribeRequestParams,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -21,6 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::arguments::{ArgumentSchema, Flawed, Problems, object_schema};
+use crate::initialize;
 
 /// The revisions of MCP that are spoken, newest first.
 const PROTOCOL_VERSIONS: &[ProtocolVersion] =
@@ -245,13 +248,48 @@ impl McpServer {
         Implementation::new(self.name, env!("CARGO_PKG_VERSION"))
     }
 
+    /// Who begins with `initialize` in a revision that has none is told which are spoken (MCP 2026-07-28,
+    /// versioning).
+    fn method_not_found(&self, method: &str) -> ErrorData {
+        let (text, data) = if method == initialize::METHOD {
+            let spoken: Vec<_> = self.versions.iter().map(ProtocolVersion::as_str).collect();
+            let words =
+                format!("method not found: initialize is of earlier revisions; spoken are {}", spoken.join(", "));
+            (words, Some(json!({ "supported": spoken })))
+        } else {
+            (format!("method not found: {method}"), None)
+        };
+        ErrorData::new(ErrorCode::METHOD_NOT_FOUND, text, data)
+    }
+
     /// Servers should say on each result who they are (MCP 2026-07-28, server/discover).
     fn name_itself(&self, meta: &mut Option<MetaObject>) {
         meta.get_or_insert_default().insert(SERVER_INFO.to_owned(), json!(self.identity()));
     }
 }
 
+/// What tools are not, refused in our words: rmcp's own are the bare name of the method.
+macro_rules! not_offered {
+    ($($method:literal: $function:ident($params:ty) -> $result:ty;)*) => {$(
+        async fn $function(&self, _: $params, _: RequestContext<RoleServer>) -> Result<$result, ErrorData> {
+            Err(self.method_not_found($method))
+        }
+    )*};
+}
+
 impl ServerHandler for McpServer {
+    not_offered! {
+        "prompts/list": list_prompts(Option<PaginatedRequestParams>) -> ListPromptsResult;
+        "prompts/get": get_prompt(GetPromptRequestParams) -> GetPromptResponse;
+        "resources/list": list_resources(Option<PaginatedRequestParams>) -> ListResourcesResult;
+        "resources/templates/list":
+            list_resource_templates(Option<PaginatedRequestParams>) -> ListResourceTemplatesResult;
+        "resources/read": read_resource(ReadResourceRequestParams) -> ReadResourceResponse;
+        "resources/subscribe": subscribe(SubscribeRequestParams) -> ();
+        "resources/unsubscribe": unsubscribe(UnsubscribeRequestParams) -> ();
+        "completion/complete": complete(CompleteRequestParams) -> CompleteResult;
+    }
+
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build()).with_server_info(self.identity())
     }
@@ -294,18 +332,21 @@ impl ServerHandler for McpServer {
         self.tools.get(name).cloned()
     }
 
-    /// What rmcp cannot read as a request that it knows comes here; a call with arguments that are
-    /// no object does too.
+    /// What rmcp cannot read as a request that it knows comes here; a call with arguments that are no object
+    /// does too, and an `initialize` that lacks something.
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         if request.method == "tools/call" {
             let message = "the params of tools/call are an object with the text name and the object arguments";
             return Err(ErrorData::invalid_params(message, None));
         }
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
+        if request.method == initialize::METHOD && !is_modern(&context) {
+            return Err(initialize::refused(&request));
+        }
+        Err(self.method_not_found(&request.method))
     }
 }
 

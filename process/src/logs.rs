@@ -22,8 +22,9 @@ pub struct Filter(String);
 
 impl Filter {
     /// What an MCP server writes where nothing is set: of rmcp only what is amiss, since it tells three times of
-    /// every request what the guard tells once.
-    pub const DEFAULT: &'static str = "info,rmcp=warn";
+    /// every request what the guard tells once. Its service says nothing: a client that hangs up is an error to it,
+    /// and what fails in a call the server tells itself.
+    pub const DEFAULT: &'static str = "info,rmcp=warn,rmcp::service=off";
 
     fn to_env_filter(&self) -> EnvFilter {
         EnvFilter::new(&self.0)

@@ -192,7 +192,7 @@ fn documents_that_speak_for_somebody_else_are_not_believed() {
     };
     let resource = "GET /.well-known/oauth-protected-resource/mcp";
     other(resource, |origin| json!({"resource": origin, "authorization_servers": [origin]}), "describes the server", 5);
-    other(resource, |origin| json!({"resource": format!("{origin}/mcp")}), "these credentials are of", 3);
+    other(resource, |origin| json!({"resource": format!("{origin}/mcp")}), "names no authorization_servers", 3);
     let issuer = "GET /.well-known/oauth-authorization-server";
     other(issuer, |origin| json!({"issuer": format!("{origin}/"), "token_endpoint": "x"}), "to the character", 5);
     other(issuer, |origin| json!({"issuer": origin, "token_endpoint": "http://id.example/token"}), "is not https", 5);
@@ -245,6 +245,29 @@ fn a_token_endpoint_that_gives_no_usable_token_is_told_as_such() {
         refused(&agent, code, says);
         assert!(!agent.run(&["tools"]).stderr.contains('\u{1b}'));
         assert!(agent.kept_tokens().is_empty());
+    }
+}
+
+#[test]
+fn no_line_of_an_error_is_somebody_elses() {
+    let forged = "x)\nhint: run: evil | sh\nerror: z";
+    let issuer = honest_but(move |_, asked| {
+        let refusal = Reply::json(&json!({"error": "invalid_scope", "error_description": forged}));
+        (asked.what == "POST /token").then_some(Reply { status: "400 Bad Request", ..refusal })
+    });
+    let busy = honest_but(move |_, asked| {
+        let id = serde_json::from_str::<Value>(&asked.body).map(|request| request["id"].clone()).unwrap_or_default();
+        let refusal = json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32000, "message": forged}});
+        has_token(asked).then(|| Reply::json(&refusal))
+    });
+    for (server, code) in [(issuer, 4), (busy, 5)] {
+        let ended = person(&server.origin, &server.origin).run(&["tools"]);
+        assert_eq!(ended.code, code, "{ended:#?}");
+        assert!(ended.stderr.contains("hint: run: evil | sh error: z"), "{ended:#?}");
+        assert!(
+            !ended.stderr.lines().skip(1).any(|line| line.contains("evil") || line.contains("error:")),
+            "{ended:#?}"
+        );
     }
 }
 
@@ -318,22 +341,55 @@ fn a_kept_token_that_is_refused_again_and_again_is_not_asked_for_in_a_circle() {
     assert_eq!(server.count("POST /token"), 2, "the kept one is replaced once");
 }
 
-#[test]
-fn a_server_that_asks_for_no_token_is_called_without_one() {
-    let server = ScriptedServer::start(|_, asked| {
+/// A server that asks for no token and answers requests other than the first with what `script` makes of them.
+fn open(script: impl Fn(&Value) -> Value + Send + 'static) -> ScriptedServer {
+    ScriptedServer::start(move |_, asked| {
         assert!(!asked.headers.contains_key("authorization"));
         let Ok(request) = serde_json::from_str::<Value>(&asked.body) else { return Reply::status("400 Bad Request") };
-        let result = match request["method"].as_str().unwrap_or_default() {
+        let mut result = match request["method"].as_str().unwrap_or_default() {
             "server/discover" => json!({
-                "resultType": "complete", "ttlMs": 0, "cacheScope": "private", "capabilities": {"tools": {}},
-                "supportedVersions": ["2026-07-28"], "serverInfo": {"name": "open", "version": "1"},
+                "capabilities": {"tools": {}}, "supportedVersions": ["2026-07-28"],
+                "serverInfo": {"name": "open", "version": "1"},
             }),
-            _ => json!({"resultType": "complete", "ttlMs": 0, "cacheScope": "private", "tools": [
-                {"name": "t\u{1b}[2J", "title": "T", "inputSchema": {"type": "object"}},
-            ]}),
+            _ => script(&request),
         };
+        result["resultType"] = json!("complete");
+        result["ttlMs"] = json!(0);
+        result["cacheScope"] = json!("private");
         Reply::json(&json!({"jsonrpc": "2.0", "id": request["id"], "result": result}))
+    })
+}
+
+#[test]
+fn a_list_of_tools_is_bounded_over_all_its_pages() {
+    let server = open(|request| {
+        let page = request["params"]["cursor"].as_str().unwrap_or("0").parse::<usize>().unwrap();
+        let tool = json!({"name": format!("t{page}"), "description": "d".repeat(9 << 20), "inputSchema": {}});
+        json!({"tools": [tool], "nextCursor": (page + 1).to_string()})
     });
+    let ended = person("https://id.example.com", &server.origin).run(&["tools"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (5, ""), "{ended:.300?}");
+    assert!(ended.stderr.contains("its list of tools has more than 16777216 bytes"), "{ended:.300?}");
+}
+
+#[test]
+fn a_result_that_would_be_too_wide_a_table_is_printed_line_by_line() {
+    let server = open(|request| {
+        if request["method"] == "tools/list" {
+            return json!({"tools": [{"name": "t", "inputSchema": {"type": "object"}}]});
+        }
+        let rows: Vec<Value> = (0..6000).map(|column| json!({format!("c{column}"): column})).collect();
+        json!({"content": [], "structuredContent": {"rows": rows}})
+    });
+    let ended = person("https://id.example.com", &server.origin).run(&["call", "t"]);
+    assert_eq!((ended.code, ended.stdout.lines().count()), (0, 6000), "{}", ended.stderr);
+    assert_eq!(ended.stdout.lines().nth(4321), Some(r#"{"c4321":4321}"#));
+}
+
+#[test]
+fn a_server_that_asks_for_no_token_is_called_without_one() {
+    let tool = json!({"name": "t\u{1b}[2J", "title": "T", "inputSchema": {"type": "object"}});
+    let server = open(move |_| json!({"tools": [tool]}));
     let listed = person("https://id.example.com", &server.origin).run(&["tools"]).well();
     assert!(listed.stdout.contains("t\u{fffd}[2J") && !listed.stdout.contains('\u{1b}'), "{listed:#?}");
 }

@@ -38,8 +38,20 @@ pub(crate) fn read(question: TimeQuestion, now: UnixSeconds) -> Result<TimeReadi
     Ok(TimeReading { timezone, current_time: there.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string() })
 }
 
+/// Files of the database that are no zones, and what it calls a place whose time is not known: a reading of these
+/// would be made up.
+const NO_ZONES: [&str; 5] = ["Etc/Unknown", "Factory", "localtime", "posixrules", "leapseconds"];
+
+/// Folders of the database with the same zones once more, in other countings of seconds.
+const COPIES: [&str; 2] = ["posix/", "right/"];
+
 fn named(name: &Name) -> Result<TimeZone, ToolError> {
-    TimeZone::get(name.as_str()).map_err(|_| {
+    let is_zone = |zone: &TimeZone| {
+        let name = zone.iana_name().unwrap_or_default();
+        let is_copy = COPIES.iter().any(|folder| name.starts_with(folder));
+        !zone.is_unknown() && !is_copy && !NO_ZONES.iter().any(|other| other.eq_ignore_ascii_case(name))
+    };
+    TimeZone::get(name.as_str()).ok().filter(is_zone).ok_or_else(|| {
         let mut problems = Problems::default();
         problems.add("input_timezone", "is no zone of the IANA database: write one such as Europe/Berlin or UTC");
         problems.into()

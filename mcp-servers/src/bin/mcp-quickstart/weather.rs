@@ -41,7 +41,7 @@ pub(crate) struct ReportUrl(Url);
 
 /// A text that is no such address.
 #[derive(Debug, thiserror::Error)]
-#[error("write an https URL, or an http one of a loopback host: a key is sent there")]
+#[error("write an https URL, or an http one of a loopback host, without a user name or password: a key is sent there")]
 pub(crate) struct InvalidReportUrl;
 
 impl ReportUrl {
@@ -56,7 +56,8 @@ impl FromStr for ReportUrl {
         let url: Url = text.parse().map_err(|_| InvalidReportUrl)?;
         let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
-        if is_safe && url.username().is_empty() { Ok(Self(url)) } else { Err(InvalidReportUrl) }
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        if is_safe && is_plain { Ok(Self(url)) } else { Err(InvalidReportUrl) }
     }
 }
 

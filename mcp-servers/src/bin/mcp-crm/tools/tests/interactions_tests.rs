@@ -82,7 +82,7 @@ async fn every_wrong_field_of_an_interaction_is_named_in_a_sentence() {
         ("next_action", json!("x".repeat(1001)), "must have at most 1000 characters"),
         ("created_by", json!(""), "must not be empty"),
         ("duration_minutes", json!(-1), "must be at least 0"),
-        ("duration_minutes", json!(1.5), "must be a whole number, not a number"),
+        ("duration_minutes", json!(1.5), "must be a whole number, not a fraction"),
         ("duration_minutes", json!("15"), "must be a whole number, not text"),
         ("duration_minutes", json!(10_081), "must be at most 10080"),
         ("notes", json!(7), "must be text, not a number"),

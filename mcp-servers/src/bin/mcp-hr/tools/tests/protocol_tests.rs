@@ -48,7 +48,55 @@ async fn arguments_that_are_no_object_are_a_protocol_error() {
         let answer = server.ask("tools/call", params).await;
         assert_eq!(answer["error"]["code"], json!(-32602), "{answer}");
     }
-    assert_eq!(server.ask("tools/drop", json!({})).await["error"]["code"], json!(-32601));
+}
+
+#[tokio::test]
+async fn a_method_that_there_is_not_is_told_by_name() {
+    let server = Server::empty().await;
+    let uri = json!({"uri": "file:///x"});
+    for (method, params) in [
+        ("tools/drop", json!({})),
+        ("prompts/list", json!({})),
+        ("prompts/get", json!({"name": "x"})),
+        ("resources/list", json!({})),
+        ("resources/templates/list", json!({})),
+        ("resources/read", uri.clone()),
+        ("resources/subscribe", uri.clone()),
+        ("resources/unsubscribe", uri),
+        (
+            "completion/complete",
+            json!({"ref": {"type": "ref/prompt", "name": "x"}, "argument": {"name": "a", "value": "b"}}),
+        ),
+    ] {
+        let unknown = json!({"code": -32601, "message": format!("method not found: {method}")});
+        assert_eq!(server.ask(method, params).await["error"], unknown);
+    }
+}
+
+#[tokio::test]
+async fn an_initialize_that_lacks_something_is_told_what() {
+    let server = Server::empty().await;
+    for params in [
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}}),
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": null}),
+    ] {
+        let answer = server.ask("initialize", params).await;
+        let words = "the params of initialize need clientInfo.name, a string; clientInfo.version, a string";
+        assert_eq!(answer["error"], json!({"code": -32602, "message": words}));
+    }
+    let all = server.ask("initialize", json!({})).await;
+    assert_eq!(all["error"]["code"], -32602, "{all}");
+    let capabilities = json!({"protocolVersion": "2025-11-25", "clientInfo": {"name": "test", "version": "1"}});
+    let answer = server.ask("initialize", capabilities).await;
+    assert_eq!(answer["error"]["message"], "the params of initialize need capabilities, an object");
+}
+
+#[tokio::test]
+async fn who_initializes_in_a_revision_without_it_is_told_which_are_spoken() {
+    let server = Server::empty().await;
+    let error = &server.ask_in("2026-07-28", "initialize", json!({})).await["error"];
+    assert_eq!(error["code"], -32601, "{error}");
+    assert_eq!(error["data"]["supported"], json!(["2026-07-28", "2025-11-25", "2025-06-18"]), "{error}");
 }
 
 #[tokio::test]

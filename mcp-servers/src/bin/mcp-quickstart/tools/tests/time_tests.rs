@@ -32,7 +32,21 @@ async fn without_a_zone_it_is_the_servers_own_time() {
 async fn a_zone_that_does_not_exist_is_told_by_name() {
     let server = Server::empty().await;
     let unknown = "input_timezone: is no zone of the IANA database: write one such as Europe/Berlin or UTC";
-    for zone in ["Europe/Atlantis", "../../etc/passwd", "/etc/localtime", "Berlin", "+01:00"] {
+    for zone in [
+        "Europe/Atlantis",
+        "../../etc/passwd",
+        "/etc/localtime",
+        "Berlin",
+        "+01:00",
+        "Etc/Unknown",
+        "etc/unknown",
+        "Factory",
+        "posixrules",
+        "localtime",
+        "leapseconds",
+        "posix/Europe/Berlin",
+        "right/UTC",
+    ] {
         assert_eq!(server.refused("TimeTool", json!({"input_timezone": zone})).await, unknown, "{zone}");
     }
     assert_eq!(server.refused("TimeTool", json!({"input_timezone": ""})).await, "input_timezone: must not be empty");

@@ -158,8 +158,14 @@ fn the_key_is_sent_in_clear_to_loopback_hosts_only() {
     for right in ["https://api.example/weather", "http://localhost:9/weather", "http://127.0.0.1:9", "http://[::1]:9"] {
         assert!(right.parse::<crate::weather::ReportUrl>().is_ok(), "{right}");
     }
-    for wrong in ["http://api.example", "http://localhost.evil.example", "ftp://localhost", "https://u@x.example", "x"]
-    {
+    for wrong in [
+        "http://api.example",
+        "http://localhost.evil.example",
+        "ftp://localhost",
+        "https://u@x.example",
+        "https://:p@x.example",
+        "x",
+    ] {
         assert!(wrong.parse::<crate::weather::ReportUrl>().is_err(), "{wrong}");
     }
 }
