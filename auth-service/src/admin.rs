@@ -71,10 +71,12 @@ pub async fn authorize(
     let what = if matches!(*request.method(), Method::GET | Method::HEAD) { What::Read } else { What::Write };
     let service =
         request.app_data::<web::Data<Service>>().cloned().ok_or_else(|| AdminError::internal("no service"))?;
-    let administrator =
-        bearer::authorize(&service, request.headers(), "admin", what).await.map_err(AdminError::from)?;
+    let administrator = match bearer::authorize(&service, request.headers(), "admin", what).await {
+        Ok(administrator) => administrator,
+        Err(error) => return Ok(request.error_response(AdminError::from(error)).map_into_right_body()),
+    };
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let response = next.call(request).await?;
     tracing::info!(client_id = %administrator.client_id, %method, path, status = response.status().as_u16(), "administration");
-    Ok(response)
+    Ok(response.map_into_left_body())
 }

@@ -27,6 +27,7 @@ mod policy;
 mod reaping;
 mod redirect_uris;
 mod refresh_tokens;
+mod request_body;
 mod resources;
 mod revocations;
 mod roles;

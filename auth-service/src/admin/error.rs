@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use crate::administration::AdministrationError;
 use crate::bearer::BearerError;
 use crate::oauth2::error::ErrorBody;
+use crate::request_body::Unreadable;
 
 /// Why the admin API refuses.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +18,9 @@ pub enum AdminError {
     /// The request is malformed.
     #[error("{0}")]
     InvalidRequest(String),
-    /// The body is longer than the API reads.
-    #[error("the body has more than {0} bytes")]
-    TooLarge(usize),
+    /// The body cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// There is no such path.
     #[error("there is nothing at this path; /openapi.json describes what there is")]
     NoSuchPath,
@@ -40,7 +41,7 @@ impl AdminError {
     fn word(&self) -> &'static str {
         match self {
             Self::Bearer(refused) => refused.word(),
-            Self::InvalidRequest(_) | Self::TooLarge(_) => "invalid_request",
+            Self::InvalidRequest(_) | Self::Unreadable(_) => "invalid_request",
             Self::NoSuchPath => "not_found",
             Self::Internal(_) => "server_error",
             Self::Refused(refused) => match refused {
@@ -64,13 +65,15 @@ impl AdminError {
 
 impl ResponseError for AdminError {
     fn status_code(&self) -> StatusCode {
+        if let Self::Unreadable(unreadable) = self {
+            return unreadable.status_code();
+        }
         match self.word() {
             "invalid_token" => StatusCode::UNAUTHORIZED,
             "insufficient_scope" => StatusCode::FORBIDDEN,
             "not_found" => StatusCode::NOT_FOUND,
             "conflict" => StatusCode::CONFLICT,
             "server_error" => StatusCode::INTERNAL_SERVER_ERROR,
-            _ if matches!(self, Self::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         }
     }

@@ -5,7 +5,6 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use bailiwick_core::json;
 use serde::de::DeserializeOwned;
@@ -13,6 +12,7 @@ use serde_json::Value;
 
 use super::error::AdminError;
 use crate::administration::AdministrationError;
+use crate::request_body::Unreadable;
 
 /// The longest body, in bytes: a resource may have a thousand tools.
 pub const LONGEST_BODY: usize = 1024 * 1024;
@@ -33,10 +33,7 @@ pub fn read_metadata<T: DeserializeOwned>(body: Result<Bytes, actix_web::Error>)
 
 /// The body, where it could be read whole.
 pub fn bytes(body: Result<Bytes, actix_web::Error>) -> Result<Bytes, AdminError> {
-    body.map_err(|error| match error.as_response_error().status_code() {
-        StatusCode::PAYLOAD_TOO_LARGE => AdminError::TooLarge(LONGEST_BODY),
-        _ => AdminError::InvalidRequest("the body could not be read".to_owned()),
-    })
+    body.map_err(|error| Unreadable::of(&error, LONGEST_BODY).into())
 }
 
 /// The path segment of that name; a text that breaks the name's grammar is told so.

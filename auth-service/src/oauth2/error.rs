@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::authentication::AuthenticationError;
 use crate::custody::CustodyError;
+use crate::request_body::Unreadable;
 use crate::storage::StorageError;
 use crate::tokens::IssueError;
 
@@ -22,9 +23,9 @@ pub enum OAuthError {
     /// The request is not what the standard says it should be.
     #[error("{0}")]
     InvalidRequest(String),
-    /// The body is longer than the endpoint reads.
-    #[error("the body has more than {0} bytes")]
-    TooLarge(usize),
+    /// The body cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// Client authentication failed; for which reason is for the log only.
     #[error("client authentication failed: {0}")]
     InvalidClient(&'static str),
@@ -86,7 +87,7 @@ impl OAuthError {
     /// The word of the standard that the caller is sent.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) | Self::TooLarge(_) => "invalid_request",
+            Self::InvalidRequest(_) | Self::Unreadable(_) => "invalid_request",
             Self::InvalidClient(_) => "invalid_client",
             Self::UnauthorizedClient(_) => "unauthorized_client",
             Self::InvalidGrant(_) => "invalid_grant",
@@ -128,7 +129,7 @@ impl ResponseError for OAuthError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::InvalidClient(_) => StatusCode::UNAUTHORIZED,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable(unreadable) => unreadable.status_code(),
             Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
