@@ -6,6 +6,7 @@ mod administration;
 mod authentication;
 mod authorization_codes;
 mod bearer;
+mod caller;
 mod clients;
 mod commands;
 mod configuration;

@@ -1,6 +1,8 @@
 //! The errors of the admin API: `{"error", "error_description"}`, and for tokens the challenges of
 //! RFC 6750 section 3.
 
+use std::time::Duration;
+
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 
@@ -38,7 +40,8 @@ impl AdminError {
         Self::Internal(cause.to_owned())
     }
 
-    fn word(&self) -> &'static str {
+    /// The word that the caller is sent.
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Bearer(refused) => refused.word(),
             Self::InvalidRequest(_) | Self::Unreadable(_) => "invalid_request",
@@ -49,8 +52,18 @@ impl AdminError {
                 AdministrationError::Invalid(_) => "invalid_request",
                 AdministrationError::NotFound(_) => "not_found",
                 AdministrationError::Conflict(_) => "conflict",
+                AdministrationError::Busy { .. } => "temporarily_unavailable",
                 AdministrationError::Internal(_) => "server_error",
             },
+        }
+    }
+
+    /// When to try again, where the service is busy.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Bearer(BearerError::Busy { retry_after })
+            | Self::Refused(AdministrationError::Busy { retry_after }) => Some(*retry_after),
+            _ => None,
         }
     }
 
@@ -73,6 +86,7 @@ impl ResponseError for AdminError {
             "insufficient_scope" => StatusCode::FORBIDDEN,
             "not_found" => StatusCode::NOT_FOUND,
             "conflict" => StatusCode::CONFLICT,
+            "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
             "server_error" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -84,6 +98,9 @@ impl ResponseError for AdminError {
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(challenge) = self.challenge() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        if let Some(retry_after) = self.retry_after() {
+            response.insert_header((header::RETRY_AFTER, retry_after.as_secs()));
         }
         let error_description = if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(reason = "internal", cause = %self, "an admin request failed");

@@ -12,7 +12,7 @@ use crate::authentication::AuthenticationError;
 use crate::custody::CustodyError;
 use crate::request_body::Unreadable;
 use crate::storage::StorageError;
-use crate::tokens::IssueError;
+use crate::tokens::{ExamineError, IssueError};
 
 /// The longest description that a caller is sent, in characters.
 const LONGEST_DESCRIPTION: usize = 1000;
@@ -62,7 +62,7 @@ pub enum OAuthError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The queue of secrets to be verified is full.
+    /// The queue of secrets to be verified is full, or the database is busy.
     #[error("the service is busy")]
     Busy {
         /// When to try again.
@@ -163,7 +163,10 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 impl From<StorageError> for OAuthError {
     fn from(error: StorageError) -> Self {
-        Self::Internal(error.to_string())
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
     }
 }
 
@@ -180,7 +183,19 @@ impl From<AuthenticationError> for OAuthError {
 
 impl From<CustodyError> for OAuthError {
     fn from(error: CustodyError) -> Self {
-        Self::Internal(error.to_string())
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<ExamineError> for OAuthError {
+    fn from(error: ExamineError) -> Self {
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::client_authentication;
 use super::error::{ErrorBody, OAuthError};
 use super::form::Form;
+use crate::caller::Caller;
 use crate::clients::GrantType;
 use crate::service::Service;
 
@@ -79,10 +80,10 @@ pub async fn token(
     form: Result<Form, OAuthError>,
     service: web::Data<Service>,
 ) -> Result<HttpResponse, OAuthError> {
-    let outcome = issue(&request, form, &service).await;
+    let mut caller = Caller::of(&request, &service);
+    let outcome = issue(&request, form, &service, &mut caller).await;
     service.metrics.token_request(outcome.as_ref().map_or_else(OAuthError::word, |_| "issued"));
-    let answer =
-        outcome.inspect_err(|error| tracing::info!(outcome = error.word(), reason = %error, "token refused"))?;
+    let answer = outcome.inspect_err(|error| caller.refused("token", error.word(), error))?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
@@ -90,10 +91,11 @@ async fn issue(
     request: &HttpRequest,
     form: Result<Form, OAuthError>,
     service: &Arc<Service>,
+    caller: &mut Caller,
 ) -> Result<TokenResponse, OAuthError> {
     let mut form = form?;
     let grant_type = form.required("grant_type")?.to_owned();
-    let identified = client_authentication::identify(request, &mut form, service).await?;
+    let identified = client_authentication::identify(request, &mut form, service, caller).await?;
     let unsupported = |text: &str| OAuthError::UnsupportedGrantType(text.to_owned());
     let grant_type: GrantType = grant_type.parse().map_err(unsupported)?;
     let client = identified.client();

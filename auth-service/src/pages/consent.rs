@@ -73,8 +73,7 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
     };
     let query = request.query_string();
     if !Purpose::Consent(query).is_proven(&request, &form, &question.visitor.session) {
-        let again = service.issuer.endpoint(&format!("/oauth2/authorize?{query}"));
-        return ErrorPage::forged(again).answer(&service);
+        return ErrorPage::forged(&request, &service, &format!("/oauth2/authorize?{query}")).answer(&service);
     }
     let answered = match form.get("decision") {
         Some("allow") => question.allow(&form, &request, &service).await,
