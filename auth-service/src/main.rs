@@ -77,7 +77,7 @@ fn run(loaded: Loaded<CommandLine>) -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         match command {
             Command::Serve => commands::serve::run(settings, master_key).await,
-            Command::CheckConfig => commands::check_config::run(&settings, master_key.is_some()),
+            Command::CheckConfig => commands::check_config::run(&settings, master_key.as_ref()),
             Command::Migrate => commands::migrate::run(&settings).await,
             Command::Client(command) => commands::client::run(&settings, command).await,
             Command::Role(command) => commands::role::run(&settings, command).await,
