@@ -37,6 +37,7 @@ mod server;
 mod service;
 mod sessions;
 mod settings;
+mod shown_text;
 mod sign_in;
 mod storage;
 mod tokens;

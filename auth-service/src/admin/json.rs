@@ -8,7 +8,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Bytes;
 use bailiwick_core::json;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::AdminError;
 use crate::administration::AdministrationError;
@@ -29,6 +29,33 @@ pub fn read_metadata<T: DeserializeOwned>(body: Result<Bytes, actix_web::Error>)
     let members = json::object(&bytes(body)?).map_err(|error| AdminError::InvalidRequest(told(error)))?;
     serde_json::from_value(Value::Object(members))
         .map_err(|error| AdministrationError::InvalidMetadata(told(error)).into())
+}
+
+/// Reads changes of a user, as [`read`] does; `null` is no wish of theirs.
+pub fn read_changes<T: DeserializeOwned>(body: Result<Bytes, actix_web::Error>) -> Result<T, AdminError> {
+    let body = bytes(body)?;
+    refuse_null(&read(Ok(body.clone()))?, &[]).map_err(AdminError::InvalidRequest)?;
+    read(Ok(body))
+}
+
+/// Reads changes of a client's metadata, as [`read_metadata`] does; `null` takes the limits of those names away.
+pub fn read_metadata_changes<T: DeserializeOwned>(
+    body: Result<Bytes, actix_web::Error>,
+    limits: &[&str],
+) -> Result<T, AdminError> {
+    let body = bytes(body)?;
+    refuse_null(&read(Ok(body.clone()))?, limits).map_err(AdministrationError::InvalidMetadata)?;
+    read_metadata(Ok(body))
+}
+
+/// What is absent stays as it is. `null` is not absent: whoever sends it means to take something away, and must
+/// not be told that it was done where it was not.
+fn refuse_null(members: &Map<String, Value>, limits: &[&str]) -> Result<(), String> {
+    let is_wrong = |(name, value): &(&String, &Value)| value.is_null() && !limits.contains(&name.as_str());
+    match members.iter().find(is_wrong) {
+        Some((name, _)) => Err(format!("{name} may not be null; leave it out, and it stays as it is")),
+        None => Ok(()),
+    }
 }
 
 /// The body, where it could be read whole.

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 
 use super::{Change, State, Storage, StorageError, parsed, position, seconds, split};
 use crate::clients::Client;
+use crate::redirect_uris::RedirectUri;
 use crate::secrets::SecretId;
 
 /// The columns that make a client, of the table `clients c`.
@@ -29,6 +30,7 @@ const SNAPSHOT: &str = concat!(
 const ONE: &str = concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.client_id = $1");
 const PAGE: &str =
     concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.client_id > $1 ORDER BY c.client_id LIMIT $2");
+const IDENTIFIERS: &str = "SELECT client_id FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2";
 const INSERT: &str = "\
     INSERT INTO clients (client_id, client_name, claims, access_token_ttl, has_resources, disabled, created_at, updated_at, \
                          grant_types, token_endpoint_auth_method, redirect_uris) \
@@ -128,8 +130,11 @@ impl TryFrom<ClientRow> for Client {
             client_name: row.client_name,
             grant_types: split(Some(&row.grant_types), "grant type of a client")?,
             token_endpoint_auth_method: parsed(&row.token_endpoint_auth_method, "authentication method of a client")?,
-            redirect_uris: serde_json::from_str(&row.redirect_uris)
-                .map_err(|_| StorageError::Unreadable("redirect URIs of a client"))?,
+            redirect_uris: serde_json::from_str::<Vec<String>>(&row.redirect_uris)
+                .map_err(|_| StorageError::Unreadable("redirect URIs of a client"))?
+                .into_iter()
+                .map(RedirectUri::registered)
+                .collect(),
             roles: split(row.roles.as_deref(), "role of a client")?,
             resources: row
                 .has_resources
@@ -180,6 +185,13 @@ impl Storage {
     /// The client of that name.
     pub async fn client(&self, client_id: &ClientId) -> Result<Option<Client>, StorageError> {
         one(&self.readers, client_id).await
+    }
+
+    /// The names of at most `limit` clients in their order, those after `after`.
+    pub async fn client_ids_after(&self, after: &str, limit: u32) -> Result<Vec<ClientId>, StorageError> {
+        let query = sqlx::query_scalar(IDENTIFIERS).bind(after).bind(i64::from(limit));
+        let texts: Vec<String> = query.fetch_all(&self.readers).await?;
+        texts.iter().map(|text| parsed(text, "client_id")).collect()
     }
 
     /// At most `limit` clients in the order of their names, those after `after`.
