@@ -16,3 +16,17 @@ pub fn check(member: &str, text: &str, longest: usize) -> Result<(), String> {
 pub fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_people_are_shown_is_one_line_of_a_length_and_moves_no_cursor() {
+        assert_eq!(check("title", "é", 1), Ok(()));
+        for wrong in ["ab", "\n", "\u{1b}", "\u{7f}", "\u{9b}"] {
+            assert!(check("title", wrong, 1).is_err_and(|told| told.contains("title")), "{wrong:?}");
+        }
+        assert_eq!(printable("\u{1b}]0;é\u{7}\n"), "\u{fffd}]0;é\u{fffd}\u{fffd}");
+    }
+}

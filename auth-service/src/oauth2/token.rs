@@ -70,6 +70,7 @@ pub struct TokenRequest {
         (status = 200, description = "The token (RFC 6749 section 5.1)", body = TokenResponse),
         (status = 400, description = "invalid_request, invalid_grant, unauthorized_client, unsupported_grant_type, invalid_scope, invalid_target", body = ErrorBody),
         (status = 401, description = "invalid_client", body = ErrorBody),
+        (status = 408, description = "The body did not come within 10 seconds", body = ErrorBody),
         (status = 413, description = "The body has more than 64 KiB", body = ErrorBody),
         (status = 429, description = "Too many failed attempts; Retry-After says when", body = ErrorBody),
         (status = 503, description = "Busy; Retry-After says when", body = ErrorBody),

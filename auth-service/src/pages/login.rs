@@ -146,7 +146,7 @@ async fn asked(request: &HttpRequest, service: &Service) -> Result<Option<Author
     }
     match AuthorizationRequest::read(request, service).await {
         Ok(asked) => Ok(Some(asked)),
-        Err(refusal) => Err(refused(refusal, service)),
+        Err(refusal) => Err(refused(refusal, request, service)),
     }
 }
 

@@ -313,3 +313,31 @@ fn write<'q>(sql: &'static str, client: &'q Client) -> Result<Query<'q>, Storage
         .bind(client.token_endpoint_auth_method.as_str())
         .bind(redirect_uris))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clients::{ClientChanges, NewClient};
+    use crate::policy::Policy;
+
+    #[tokio::test]
+    async fn a_client_that_could_not_be_registered_any_more_is_read_as_it_is_and_can_be_shut_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("auth.db").display());
+        let storage = Storage::open(&url).await.unwrap();
+        let policy = Policy::new(&"https://id.example".parse().unwrap(), Vec::new(), Vec::new());
+        let named = NewClient { redirect_uris: ["https://a.example".parse().unwrap()].into(), ..NewClient::default() };
+        let mut older = named.validate("older".parse().unwrap(), &policy, UnixSeconds(7)).unwrap();
+        older.client_id = "..".parse().unwrap();
+        older.redirect_uris = [RedirectUri::registered("ftp://a.example/cb".to_owned())].into();
+        older.claims = json!({"team": null}).as_object().cloned().unwrap();
+        let mut change = storage.change().await.unwrap();
+        assert!(change.insert_client(&older).await.unwrap());
+        change.commit().await.unwrap();
+        assert_eq!(storage.client(&older.client_id).await.unwrap().as_ref(), Some(&older));
+        let shut_out = ClientChanges { disabled: Some(true), ..ClientChanges::default() };
+        assert!(shut_out.apply(&older, &policy, UnixSeconds(8)).unwrap().disabled);
+    }
+}
