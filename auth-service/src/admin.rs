@@ -80,6 +80,6 @@ pub async fn authorize(
     let response = next.call(request).await?;
     let Caller { address, method, path, client_id, sub } = caller;
     let (client_id, status) = (client_id.as_ref().map(ClientId::as_str), response.status().as_u16());
-    tracing::info!(client_id, sub, %address, %method, path, status, "administration");
+    tracing::info!(client_id, sub, %address, method, path, status, "administration");
     Ok(response.map_into_left_body())
 }

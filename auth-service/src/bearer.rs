@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use actix_web::http::header::{self, HeaderMap};
-use bailiwick_core::{Claims, InvalidToken, Scope, What};
+use bailiwick_core::{InvalidToken, Scope, What};
 
 use crate::caller::Caller;
 use crate::service::Service;
@@ -70,7 +70,7 @@ pub async fn authorize(
     resource: &str,
     what: What,
     caller: &mut Caller,
-) -> Result<Claims, BearerError> {
+) -> Result<(), BearerError> {
     let claims = service.examine(token(headers)?).await?;
     caller.brought(&claims);
     let current = service.current.now().await.map_err(ExamineError::from)?;
@@ -80,11 +80,7 @@ pub async fn authorize(
         return Err(BearerError::InvalidToken(InvalidToken::Audience));
     }
     let needed = Scope::new(resource.name().clone(), what);
-    if claims.scope.implies(&needed, &resource.tools) {
-        Ok(claims)
-    } else {
-        Err(BearerError::InsufficientScope(needed))
-    }
+    if claims.scope.implies(&needed, &resource.tools) { Ok(()) } else { Err(BearerError::InsufficientScope(needed)) }
 }
 
 impl From<ExamineError> for BearerError {

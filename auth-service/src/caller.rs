@@ -6,11 +6,12 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use actix_web::http::Method;
 use bailiwick_core::{Claims, ClientId};
 
 use crate::service::Service;
 
+/// The longest method that is recorded, in characters: any word may be one.
+const LONGEST_METHOD: usize = 16;
 /// The longest path of a request that is recorded, in characters.
 const LONGEST_PATH: usize = 256;
 /// The longest reason that is recorded, in characters: it may quote what was asked for.
@@ -20,9 +21,9 @@ const LONGEST_REASON: usize = 1000;
 pub struct Caller {
     /// From where.
     pub address: IpAddr,
-    /// What was asked for.
-    pub method: Method,
-    /// Where, cut to a length that a record has room for.
+    /// What was asked for, cut as the path is.
+    pub method: String,
+    /// Where, cut to what a record has room for.
     pub path: String,
     /// The client, once there is one of that name here.
     pub client_id: Option<ClientId>,
@@ -35,8 +36,8 @@ impl Caller {
     pub fn of(request: &HttpRequest, service: &Service) -> Self {
         Self {
             address: service.address_of(request),
-            method: request.method().clone(),
-            path: request.path().chars().take(LONGEST_PATH).collect(),
+            method: beginning(request.method().as_str(), LONGEST_METHOD),
+            path: beginning(request.path(), LONGEST_PATH),
             client_id: None,
             sub: None,
         }
@@ -52,7 +53,11 @@ impl Caller {
     pub fn refused(&self, what: &str, outcome: &str, reason: &dyn Display) {
         let Self { address, method, path, client_id, sub } = self;
         let client_id = client_id.as_ref().map(ClientId::as_str);
-        let reason: String = reason.to_string().chars().take(LONGEST_REASON).collect();
-        tracing::info!(outcome, reason, client_id, sub, %address, %method, path, "{what} refused");
+        let reason = beginning(&reason.to_string(), LONGEST_REASON);
+        tracing::info!(outcome, reason, client_id, sub, %address, method, path, "{what} refused");
     }
+}
+
+fn beginning(text: &str, longest: usize) -> String {
+    text.chars().take(longest).collect()
 }

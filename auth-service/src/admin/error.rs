@@ -40,8 +40,7 @@ impl AdminError {
         Self::Internal(cause.to_owned())
     }
 
-    /// The word that the caller is sent.
-    pub fn word(&self) -> &'static str {
+    fn word(&self) -> &'static str {
         match self {
             Self::Bearer(refused) => refused.word(),
             Self::InvalidRequest(_) | Self::Unreadable(_) => "invalid_request",

@@ -69,6 +69,7 @@ impl ErrorPage {
 
     /// The service is busy.
     fn busy(retry_after: Duration) -> Self {
+        tracing::warn!(reason = "busy", "a page had to be refused: the database is busy");
         let page = Self::new(StatusCode::SERVICE_UNAVAILABLE, ENGLISH.failed, ENGLISH.busy);
         Self { retry_after: Some(retry_after), ..page }
     }

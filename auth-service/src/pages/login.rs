@@ -102,7 +102,7 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
         }
         Err(error) => {
             let form = LoginForm { asked: asked.as_ref(), browser: &browser, username: &username };
-            record(&error, &request, &service);
+            record(&error, error.user_id(), &request, &service);
             match Refusal::of(&error, ENGLISH.login_failed) {
                 Ok(refusal) => refusal.answer(|status, problem| form.page(&request, &service, status, problem)),
                 Err(page) => page.answer(&service),

@@ -79,7 +79,7 @@ async fn changed(
             Ok(answer)
         }
         Err(error) => {
-            record(&error, request, service);
+            record(&error, Some(&visitor.user.user_id), request, service);
             let refusal = Refusal::of(&error, ENGLISH.current_password_wrong)?;
             Ok(refusal.answer(|status, problem| form_page(&visitor, service, status, problem)))
         }

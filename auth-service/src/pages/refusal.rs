@@ -9,11 +9,12 @@ use super::texts::{ENGLISH, fill};
 use crate::caller::Caller;
 use crate::service::Service;
 use crate::sign_in::SignInError;
+use crate::users::UserId;
 
-/// Records that a password was not accepted, and in whose name.
-pub fn record(error: &SignInError, request: &HttpRequest, service: &Service) {
+/// Records that a password was not accepted, and in whose name where that is known.
+pub fn record(error: &SignInError, user_id: Option<&UserId>, request: &HttpRequest, service: &Service) {
     let mut caller = Caller::of(request, service);
-    caller.sub = error.user_id().map(ToString::to_string);
+    caller.sub = user_id.map(ToString::to_string);
     caller.refused("password", "not_signed_in", &error.reason());
 }
 
