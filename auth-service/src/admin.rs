@@ -17,9 +17,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
-use bailiwick_core::What;
+use bailiwick_core::{ClientId, What};
 
 use crate::bearer;
+use crate::caller::Caller;
 use crate::service::Service;
 use error::AdminError;
 
@@ -71,10 +72,14 @@ pub async fn authorize(
     let what = if matches!(*request.method(), Method::GET | Method::HEAD) { What::Read } else { What::Write };
     let service =
         request.app_data::<web::Data<Service>>().cloned().ok_or_else(|| AdminError::internal("no service"))?;
-    let administrator =
-        bearer::authorize(&service, request.headers(), "admin", what).await.map_err(AdminError::from)?;
-    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let mut caller = Caller::of(request.request(), &service);
+    if let Err(error) = bearer::authorize(&service, request.headers(), "admin", what, &mut caller).await {
+        caller.refused("administration", error.word(), &error);
+        return Ok(request.error_response(AdminError::from(error)).map_into_right_body());
+    }
     let response = next.call(request).await?;
-    tracing::info!(client_id = %administrator.client_id, %method, path, status = response.status().as_u16(), "administration");
-    Ok(response)
+    let Caller { address, method, path, client_id, sub } = caller;
+    let (client_id, status) = (client_id.as_ref().map(ClientId::as_str), response.status().as_u16());
+    tracing::info!(client_id, sub, %address, method, path, status, "administration");
+    Ok(response.map_into_left_body())
 }

@@ -11,6 +11,7 @@ mod roles;
 mod users;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bailiwick_core::{Clock, Issuer};
 
@@ -47,6 +48,12 @@ pub enum AdministrationError {
     /// The name is taken, or the thing is not to be changed.
     #[error("{0}")]
     Conflict(String),
+    /// The database is busy.
+    #[error("the database is busy with the changes of another process; try again")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The service failed.
     #[error("{0}")]
     Internal(String),
@@ -56,6 +63,12 @@ impl Administration {
     /// Administration of that database, for the service of that issuer.
     pub fn new(storage: Storage, issuer: Issuer, entropy: Arc<dyn Entropy>, clock: Arc<dyn Clock>) -> Self {
         Self { storage, issuer, entropy, clock }
+    }
+
+    /// Roles and resources as they are now.
+    async fn policy_now(&self) -> Result<Policy, AdministrationError> {
+        let rows = self.storage.policy().await?;
+        Ok(Policy::new(&self.issuer, rows.roles, rows.resources))
     }
 
     /// Roles and resources as `change` sees them: what is checked against them stays true until it
@@ -76,7 +89,10 @@ fn built_in(kind: &str, name: &dyn std::fmt::Display) -> AdministrationError {
 
 impl From<StorageError> for AdministrationError {
     fn from(error: StorageError) -> Self {
-        Self::Internal(error.to_string())
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
     }
 }
 
@@ -84,7 +100,10 @@ impl From<CustodyError> for AdministrationError {
     fn from(error: CustodyError) -> Self {
         match error {
             CustodyError::TooMany | CustodyError::Known(_) => Self::Conflict(error.to_string()),
-            _ => Self::Internal(error.to_string()),
+            other => match other.retry_after() {
+                Some(retry_after) => Self::Busy { retry_after },
+                None => Self::Internal(other.to_string()),
+            },
         }
     }
 }

@@ -49,8 +49,8 @@ pub enum AuthenticationError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// Too many secrets wait to be verified.
-    #[error("the queue is full")]
+    /// Too many secrets wait to be verified, or the database is busy.
+    #[error("the service is busy")]
     Busy {
         /// When to try again.
         retry_after: Duration,
@@ -60,9 +60,19 @@ pub enum AuthenticationError {
     Internal(String),
 }
 
+impl AuthenticationError {
+    /// Whether it is the caller who failed, and not the service.
+    pub fn is_the_callers(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::TooManyFailures { .. })
+    }
+}
+
 impl From<StorageError> for AuthenticationError {
     fn from(error: StorageError) -> Self {
-        Self::Internal(error.to_string())
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
     }
 }
 

@@ -2,9 +2,12 @@
 //! brings a bearer token for that resource with the scope that is needed (RFC 6750). Owns the checks
 //! and their challenges.
 
-use actix_web::http::header::{self, HeaderMap};
-use bailiwick_core::{Claims, InvalidToken, Scope, What};
+use std::time::Duration;
 
+use actix_web::http::header::{self, HeaderMap};
+use bailiwick_core::{InvalidToken, Scope, What};
+
+use crate::caller::Caller;
 use crate::service::Service;
 use crate::tokens::ExamineError;
 
@@ -23,6 +26,12 @@ pub enum BearerError {
     /// The token lacks a scope.
     #[error("the token lacks the scope {0}")]
     InsufficientScope(Scope),
+    /// The database is busy.
+    #[error("the service is busy; try again")]
+    Busy {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// Something that the caller cannot mend.
     #[error("internal: {0}")]
     Internal(String),
@@ -35,44 +44,52 @@ impl BearerError {
             Self::NoToken | Self::InvalidToken(_) => "invalid_token",
             Self::InvalidRequest(_) => "invalid_request",
             Self::InsufficientScope(_) => "insufficient_scope",
+            Self::Busy { .. } => "temporarily_unavailable",
             Self::Internal(_) => "server_error",
         }
     }
 
-    /// The challenge (RFC 6750 section 3), where the token is what is wrong.
+    /// The challenge (RFC 6750 section 3), where the token or the way that it was sent is what is wrong.
     pub fn challenge(&self) -> Option<String> {
         match self {
             Self::NoToken => Some("Bearer".to_owned()),
             Self::InvalidToken(_) => Some(format!(r#"Bearer error="invalid_token", error_description="{self}""#)),
             Self::InsufficientScope(scope) => Some(format!(r#"Bearer error="insufficient_scope", scope="{scope}""#)),
-            Self::InvalidRequest(_) | Self::Internal(_) => None,
+            Self::InvalidRequest(_) => Some(format!(r#"Bearer error="invalid_request", error_description="{self}""#)),
+            Self::Busy { .. } | Self::Internal(_) => None,
         }
     }
 }
 
 /// Lets a caller in whose token is for the built-in resource of that name and may do `what` there.
-/// The checks stand in the order in which RFC 6750 section 3 names their errors.
+/// The checks stand in the order in which RFC 6750 section 3 names their errors. Whose token it is,
+/// `caller` knows from then on, let in or not.
 pub async fn authorize(
     service: &Service,
     headers: &HeaderMap,
     resource: &str,
     what: What,
-) -> Result<Claims, BearerError> {
-    let claims = service.examine(token(headers)?).await.map_err(|error| match error {
-        ExamineError::Invalid(invalid) => BearerError::InvalidToken(invalid),
-        other => BearerError::Internal(other.to_string()),
-    })?;
-    let current = service.current.now().await.map_err(|error| BearerError::Internal(error.to_string()))?;
+    caller: &mut Caller,
+) -> Result<(), BearerError> {
+    let claims = service.examine(token(headers)?).await?;
+    caller.brought(&claims);
+    let current = service.current.now().await.map_err(ExamineError::from)?;
     let missing = || BearerError::Internal(format!("there is no resource {resource}"));
     let resource = current.policy.resource(resource).ok_or_else(missing)?;
     if claims.aud != resource.resource {
         return Err(BearerError::InvalidToken(InvalidToken::Audience));
     }
     let needed = Scope::new(resource.name().clone(), what);
-    if claims.scope.implies(&needed, &resource.tools) {
-        Ok(claims)
-    } else {
-        Err(BearerError::InsufficientScope(needed))
+    if claims.scope.implies(&needed, &resource.tools) { Ok(()) } else { Err(BearerError::InsufficientScope(needed)) }
+}
+
+impl From<ExamineError> for BearerError {
+    fn from(error: ExamineError) -> Self {
+        match (error.retry_after(), error) {
+            (_, ExamineError::Invalid(invalid)) => Self::InvalidToken(invalid),
+            (Some(retry_after), _) => Self::Busy { retry_after },
+            (None, other) => Self::Internal(other.to_string()),
+        }
     }
 }
 

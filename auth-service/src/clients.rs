@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use crate::policy::Policy;
 use crate::redirect_uris::RedirectUri;
+use crate::shown_text;
 
 pub use registration::{AuthenticationMethod, GrantType};
 
@@ -198,18 +199,29 @@ impl NewClient {
             created_at: now,
             updated_at: now,
         };
+        if names_a_folder(client.client_id.as_str()) {
+            return Err(InvalidMetadata("client_id may not be . or .., which no URL can end with".to_owned()));
+        }
         client.check(policy)?;
+        check_claims(&client.claims)?;
         Ok(client)
     }
 }
 
 impl ClientChanges {
+    /// The members that limit a client, and that `null` takes away; of no other is it a value.
+    pub const LIMITS: [&str; 2] = ["resources", "access_token_ttl"];
+
     /// What `client` becomes, checked against `policy`.
     ///
     /// # Errors
     /// The first member that cannot be accepted.
     pub fn apply(self, client: &Client, policy: &Policy, now: UnixSeconds) -> Result<Client, InvalidMetadata> {
         let client = client.clone();
+        // Those that are stored stay, whatever was accepted when they came: a client can always be shut out.
+        if let Some(claims) = &self.claims {
+            check_claims(claims)?;
+        }
         let changed = Client {
             client_name: self.client_name.unwrap_or(client.client_name),
             grant_types: self.grant_types.unwrap_or(client.grant_types),
@@ -272,11 +284,7 @@ impl Client {
 
     fn check(&self, policy: &Policy) -> Result<(), InvalidMetadata> {
         self.check_grants()?;
-        if self.client_name.chars().count() > LONGEST_NAME || self.client_name.chars().any(char::is_control) {
-            return refuse(format!(
-                "client_name has at most {LONGEST_NAME} characters, none of them a control character"
-            ));
-        }
+        shown_text::check("client_name", &self.client_name, LONGEST_NAME).map_err(InvalidMetadata)?;
         if self.roles.len() > MOST_ROLES {
             return refuse(format!("a client has at most {MOST_ROLES} roles"));
         }
@@ -290,7 +298,7 @@ impl Client {
         if let Some(resource) = resources.into_iter().find(|resource| policy.resource_at(resource).is_none()) {
             return refuse(format!("there is no resource {resource}; register it first"));
         }
-        check_claims(&self.claims)
+        Ok(())
     }
 
     /// Why tokens that rest on `before` must not outlive the change to `self`; `None` where
@@ -314,7 +322,16 @@ impl Client {
     }
 }
 
+/// Whether a name is a step in a path to whoever reads URLs, so that nothing of that name can be reached by one
+/// (RFC 3986 section 5.2.4).
+pub fn names_a_folder(name: &str) -> bool {
+    matches!(name, "." | "..")
+}
+
 fn check_claims(claims: &Map<String, Value>) -> Result<(), InvalidMetadata> {
+    if let Some((name, _)) = claims.iter().find(|(_, value)| holds_null(value)) {
+        return refuse(format!("claims may not set {name} to null, nor to what holds null; leave it out"));
+    }
     if let Some(name) = claims.keys().find(|name| RESERVED_CLAIMS.contains(&name.as_str())) {
         return refuse(format!("claims may not set {name}, which is reserved"));
     }
@@ -326,6 +343,16 @@ fn check_claims(claims: &Map<String, Value>) -> Result<(), InvalidMetadata> {
         return refuse(format!("a client has at most {MOST_CLAIMS} claims of {MOST_CLAIM_BYTES} bytes in all"));
     }
     Ok(())
+}
+
+/// Whether `null` is in a value at any depth. It says nothing that absence does not, and TOML cannot write it.
+pub fn holds_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(holds_null),
+        Value::Object(members) => members.values().any(holds_null),
+        _ => false,
+    }
 }
 
 fn refuse(reason: String) -> Result<(), InvalidMetadata> {
@@ -388,6 +415,9 @@ mod tests {
             (json!({"access_token_ttl": 3601}), "access_token_ttl"),
             (json!({"client_name": "a\u{0}b"}), "client_name"),
             (json!({"client_name": "x".repeat(201)}), "client_name"),
+            (json!({"client_id": ".."}), "client_id"),
+            (json!({"claims": {"team": null}}), "team"),
+            (json!({"claims": {"team": [{"lead": null}]}}), "team"),
         ] {
             let error = validated(metadata.clone()).unwrap_err();
             assert!(error.contains(named), "{metadata}: {error}");

@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_core::{ClientId, ResourceUri, RoleName, ServerName, Tool};
+use bailiwick_core::{ClientId, ResourceUri, RoleName, ServerName, Tool, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::clients::{AccessTokenLifetime, AuthenticationMethod, Client, GrantType, NewClient};
+use crate::clients::{AccessTokenLifetime, AuthenticationMethod, Client, GrantType, NewClient, holds_null};
 use crate::redirect_uris::RedirectUri;
 use crate::resources::{Resource, ResourceManifest};
 use crate::roles::{Role, RoleDefinition};
@@ -74,8 +74,17 @@ impl Configuration {
     /// What is wrong with it and where, in the words of the reader of that form.
     pub fn read(text: &str, form: FileForm) -> Result<Self, String> {
         match form {
-            FileForm::Toml => toml::from_str(text).map_err(|error| error.to_string()),
-            FileForm::Yaml => yaml_serde::from_str(text).map_err(|error| error.to_string()),
+            FileForm::Toml => {
+                let read = toml::from_str(text).map_err(|error| error.to_string())?;
+                let file: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
+                refuse_what_json_lacks(&mut Vec::new(), &toml::Value::Table(file))?;
+                Ok(read)
+            }
+            FileForm::Yaml => {
+                // The reader of YAML takes the last of two members of one name.
+                let _: json::Unambiguous = yaml_serde::from_str(text).map_err(|error| error.to_string())?;
+                yaml_serde::from_str(text).map_err(|error| error.to_string())
+            }
         }
     }
 
@@ -85,9 +94,41 @@ impl Configuration {
     /// What cannot be written in that form.
     pub fn write(&self, form: FileForm) -> Result<String, String> {
         match form {
-            FileForm::Toml => toml::to_string_pretty(self).map_err(|error| error.to_string()),
+            FileForm::Toml => {
+                if let Some((client_id, _)) = self.clients.iter().find(|(_, client)| client.holds_null()) {
+                    return Err(format!(
+                        "the claims of the client {client_id} hold null, which TOML cannot write; take it out of them, \
+                         or export with --form yaml"
+                    ));
+                }
+                toml::to_string_pretty(self).map_err(|error| error.to_string())
+            }
             FileForm::Yaml => yaml_serde::to_string(self).map_err(|error| error.to_string()),
         }
+    }
+}
+
+/// Refuses what a claim cannot be in JSON: a date, and a number that is none. `path` is where `value` stands.
+fn refuse_what_json_lacks<'a>(path: &mut Vec<&'a str>, value: &'a toml::Value) -> Result<(), String> {
+    let refuse = |what: &str| Err(format!("{} is {what}; write it as a text", path.join(".")));
+    match value {
+        toml::Value::Datetime(_) => refuse("a date or a time"),
+        toml::Value::Float(number) if !number.is_finite() => refuse("no number"),
+        toml::Value::Array(values) => values.iter().try_for_each(|value| refuse_what_json_lacks(path, value)),
+        toml::Value::Table(members) => members.iter().try_for_each(|(name, value)| {
+            path.push(name);
+            refuse_what_json_lacks(path, value)?;
+            path.pop();
+            Ok(())
+        }),
+        _ => Ok(()),
+    }
+}
+
+impl ClientDefinition {
+    /// Whether its claims, stored when that was accepted, hold `null`.
+    fn holds_null(&self) -> bool {
+        self.claims.values().any(holds_null)
     }
 }
 
@@ -262,6 +303,39 @@ mod tests {
             assert!(error.contains(named), "{wrong}: {error}");
         }
         assert!(Configuration::read("rolls: {}", FileForm::Yaml).is_err());
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused_in_both_forms_at_every_depth() {
+        for (wrong, form) in [
+            ("[roles.A]\nscope = \"hr:*\"\n[roles.A]\nscope = \"hr:read\"", FileForm::Toml),
+            ("roles:\n  A: {scope: \"hr:*\"}\n  A: {scope: \"hr:read\"}", FileForm::Yaml),
+            ("roles:\n  A: {scope: \"hr:*\", scope: \"hr:read\"}", FileForm::Yaml),
+            ("clients:\n  a: {claims: {team: {lead: x, lead: y}}}", FileForm::Yaml),
+            ("clients:\n  a: {}\nclients:\n  b: {}", FileForm::Yaml),
+        ] {
+            assert!(Configuration::read(wrong, form).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_json_cannot_say_is_refused_and_named() {
+        for value in ["2026-01-01", "12:00:00", "nan", "-inf", "[1, 2026-01-01T00:00:00Z]"] {
+            let error = Configuration::read(&format!("[clients.a]\nclaims = {{ since = {value} }}"), FileForm::Toml);
+            assert!(error.unwrap_err().contains("clients.a.claims.since"), "{value}");
+        }
+        assert!(Configuration::read("clients: {a: {claims: {n: .nan}}}", FileForm::Yaml).is_err());
+    }
+
+    #[test]
+    fn a_client_that_toml_cannot_write_is_named() {
+        let mut configuration = Configuration::read(TOML, FileForm::Toml).unwrap();
+        let mut payroll = configuration.clients.values().next().cloned().unwrap();
+        payroll.claims.insert("team".to_owned(), serde_json::json!([{"lead": null}]));
+        configuration.clients.insert("older".parse().unwrap(), payroll);
+        let error = configuration.write(FileForm::Toml).unwrap_err();
+        assert!(error.contains("older") && error.contains("--form yaml"), "{error}");
+        assert!(configuration.write(FileForm::Yaml).is_ok());
     }
 
     #[test]

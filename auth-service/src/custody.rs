@@ -59,6 +59,16 @@ pub enum CustodyError {
     Storage(#[from] StorageError),
 }
 
+impl CustodyError {
+    /// As [`StorageError::retry_after`].
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Storage(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}
+
 /// When a new key begins to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takeover {

@@ -39,6 +39,9 @@ pub enum NotRead {
     /// [`MOST_WAITING`] wait already.
     #[error("too many wait")]
     TooManyWaiting,
+    /// The database is busy.
+    #[error("the service is busy; try again")]
+    Busy,
     /// The database failed.
     #[error("{0}")]
     Failed(Failed),
@@ -46,7 +49,7 @@ pub enum NotRead {
 
 impl From<StorageError> for NotRead {
     fn from(error: StorageError) -> Self {
-        Self::Failed(error.to_string().into())
+        if error.retry_after().is_some() { Self::Busy } else { Self::Failed(error.to_string().into()) }
     }
 }
 

@@ -6,6 +6,7 @@ mod administration;
 mod authentication;
 mod authorization_codes;
 mod bearer;
+mod caller;
 mod clients;
 mod commands;
 mod configuration;
@@ -27,6 +28,7 @@ mod policy;
 mod reaping;
 mod redirect_uris;
 mod refresh_tokens;
+mod request_body;
 mod resources;
 mod revocations;
 mod roles;
@@ -35,6 +37,7 @@ mod server;
 mod service;
 mod sessions;
 mod settings;
+mod shown_text;
 mod sign_in;
 mod storage;
 mod tokens;
@@ -75,7 +78,7 @@ fn run(loaded: Loaded<CommandLine>) -> Result<(), CommandError> {
     actix_web::rt::System::new().block_on(async {
         match command {
             Command::Serve => commands::serve::run(settings, master_key).await,
-            Command::CheckConfig => commands::check_config::run(&settings, master_key.is_some()),
+            Command::CheckConfig => commands::check_config::run(&settings, master_key.as_ref()),
             Command::Migrate => commands::migrate::run(&settings).await,
             Command::Client(command) => commands::client::run(&settings, command).await,
             Command::Role(command) => commands::role::run(&settings, command).await,

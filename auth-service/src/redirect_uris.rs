@@ -10,9 +10,10 @@ use url::{Host, Url};
 /// The longest redirect URI, in bytes.
 const LONGEST: usize = 512;
 
-/// Schemes that name no application but what a browser itself would do.
-const FORBIDDEN_SCHEMES: [&str; 9] =
-    ["about", "blob", "data", "file", "filesystem", "javascript", "vbscript", "view-source", "ws"];
+/// Schemes without a dot that are known for their application. Any other might be one that a browser or the
+/// operating system acts on by itself, as on `javascript:`, `ftp:` or `mailto:`.
+const APPLICATION_SCHEMES: [&str; 9] =
+    ["claude", "code-oss", "cursor", "vscode", "vscode-insiders", "vscodium", "windsurf", "windsurf-next", "zed"];
 
 /// A redirect URI that may be registered: `https`, `http` for a loopback host alone, or the scheme of
 /// an application (RFC 8252 section 7.1: with a dot in it, or one that is known for its application).
@@ -24,6 +25,12 @@ impl RedirectUri {
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// One that is registered already. What was accepted once stays as it is; nobody is sent there unless the
+    /// request, which is parsed, may name it still.
+    pub fn registered(text: String) -> Self {
+        Self(text)
     }
 
     /// Whether a request that names `requested` is for this one: the very same text, and of a
@@ -87,8 +94,8 @@ impl FromStr for RedirectUri {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const EXPECTED: &str = "a redirect URI is an https URL, an http URL of localhost, 127.0.0.1 or [::1], or \
-                                has an application's own scheme; at most 512 characters, without fragment, user \
-                                information, backslash and wildcard";
+                                has an application's own scheme, with a dot in it, as com.example.app:/callback; \
+                                at most 512 characters, without fragment, user information, backslash and wildcard";
         let characters = |byte: u8| byte.is_ascii_graphic() && !b"\\*\"<>^`{|}#".contains(&byte);
         if text.len() > LONGEST || !text.bytes().all(characters) {
             return Err(EXPECTED);
@@ -98,7 +105,7 @@ impl FromStr for RedirectUri {
         let accepted = match url.scheme() {
             "https" => url.has_host() && is_canonical(text, &url),
             "http" => has_loopback_host(&url) && is_canonical(text, &url),
-            scheme => text.starts_with(scheme) && !FORBIDDEN_SCHEMES.contains(&scheme) && scheme.len() > 1,
+            scheme => text.starts_with(scheme) && (scheme.contains('.') || APPLICATION_SCHEMES.contains(&scheme)),
         };
         (plain && accepted).then(|| Self(text.to_owned())).ok_or(EXPECTED)
     }
@@ -119,7 +126,13 @@ fn is_canonical(text: &str, url: &Url) -> bool {
     let dots = ["/./", "/../", "%2e", "%2E"].iter().any(|step| text.contains(step))
         || text.ends_with("/.")
         || text.ends_with("/..");
-    text.starts_with(&format!("{}://{host}", url.scheme())) && port_is_plain && !dots
+    text.starts_with(&format!("{}://{host}", url.scheme())) && is_host(host) && port_is_plain && !dots
+}
+
+/// Whether a host has the characters of a name or an address alone: it is written into a policy, where others
+/// would end the list that it stands in.
+fn is_host(host: &str) -> bool {
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
 }
 
 /// A loopback host in one of its three usual spellings, so that a request's text can be compared.
@@ -157,6 +170,8 @@ mod tests {
             "http://localhost:3000/callback",
             "http://[::1]:3000/cb",
             "com.example.app:/callback",
+            "com.example.app://sign-in/callback",
+            "vscode://example.agent/callback",
             "cursor://anysphere.cursor-mcp/oauth/callback",
         ] {
             assert_eq!(uri(text).as_str(), text);
@@ -197,6 +212,15 @@ mod tests {
             "data:text/html,x",
             "file:///etc/passwd",
             "blob:https://app.example/1",
+            "ftp://app.example/cb",
+            "wss://app.example/cb",
+            "mailto:ada@app.example",
+            "res:x",
+            "tel:1",
+            "myapp:/callback",
+            "https://app.example;script-src/cb",
+            "https://app.example,other.example/cb",
+            "https://app.example'/cb",
         ] {
             assert!(text.parse::<RedirectUri>().is_err(), "{text:?}");
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::policy::{ADMIN_PATH, FEED_PATH};
+use crate::shown_text;
 
 /// The most resources that one service has.
 pub const MOST_RESOURCES: usize = 1000;
@@ -108,12 +109,12 @@ impl Resource {
     /// The resource of that name with that manifest.
     ///
     /// # Errors
-    /// Where the title is too long or the tools are not a set that a server can have.
+    /// Where a title cannot be accepted or the tools are not a set that a server can have.
     pub fn new(name: ServerName, manifest: ResourceManifest) -> Result<Self, InvalidResource> {
-        if manifest.title.chars().count() > LONGEST_TITLE || manifest.title.chars().any(char::is_control) {
-            return Err(InvalidResource(format!(
-                "title has at most {LONGEST_TITLE} characters, none of them a control character"
-            )));
+        shown_text::check("title", &manifest.title, LONGEST_TITLE).map_err(InvalidResource)?;
+        for tool in &manifest.tools {
+            let member = format!("the title of tool {}", tool.name);
+            shown_text::check(&member, &tool.title, Tool::LONGEST_TITLE).map_err(InvalidResource)?;
         }
         let tools = Tools::new(name, manifest.tools).map_err(|error| InvalidResource(error.to_string()))?;
         let ResourceManifest { resource, title, signing_alg, .. } = manifest;

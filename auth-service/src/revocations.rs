@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clients::LONGEST_ACCESS_TOKEN;
+use crate::shown_text;
 
 /// The longest reason, in characters.
 pub const LONGEST_REASON: usize = 200;
@@ -118,12 +119,12 @@ impl NewRevocation {
     /// Where the reason is empty, too long, or holds what would break a line of a log.
     pub fn new(target: RevocationTarget, reason: Option<String>) -> Result<Self, InvalidRevocation> {
         let reason = reason.unwrap_or_else(|| UNSAID_REASON.to_owned());
-        let length = reason.chars().count();
-        if !(1..=LONGEST_REASON).contains(&length) || reason.chars().any(char::is_control) {
-            return Err(InvalidRevocation(format!(
-                "reason has 1 to {LONGEST_REASON} characters, none of them a control character"
-            )));
+        if reason.is_empty() {
+            return Err(InvalidRevocation(
+                "reason may not be empty; left out, it is said that none was given".to_owned(),
+            ));
         }
+        shown_text::check("reason", &reason, LONGEST_REASON).map_err(InvalidRevocation)?;
         Ok(Self { target, reason })
     }
 }

@@ -4,7 +4,9 @@ use bailiwick_core::{RoleName, ScopeSet, ServerName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::clients::names_a_folder;
 use crate::policy::Policy;
+use crate::shown_text;
 
 /// The most roles that one service has.
 pub const MOST_ROLES: usize = 1000;
@@ -68,10 +70,11 @@ impl Role {
     /// The role of that name with that definition.
     ///
     /// # Errors
-    /// Where the description is too long or the scope empty.
+    /// Where the name or the description cannot be accepted, or the scope is empty.
     pub fn new(role: RoleName, definition: RoleDefinition) -> Result<Self, InvalidRole> {
-        if definition.description.chars().count() > LONGEST_DESCRIPTION {
-            return Err(InvalidRole(format!("description has at most {LONGEST_DESCRIPTION} characters")));
+        shown_text::check("description", &definition.description, LONGEST_DESCRIPTION).map_err(InvalidRole)?;
+        if names_a_folder(role.as_str()) {
+            return Err(InvalidRole("a role may not be called . or .., which no URL can end with".to_owned()));
         }
         if definition.scope.is_empty() {
             return Err(InvalidRole("scope names at least one scope; to take a role away, delete it".to_owned()));

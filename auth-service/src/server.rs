@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
-use actix_web::dev::ServerHandle;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, Error, HttpServer, web};
 use bailiwick_process::listener;
 use bailiwick_process::tls::ServerConfig;
 
@@ -17,7 +18,7 @@ use crate::admin::error::AdminError;
 use crate::oauth2::form;
 use crate::policy::{ADMIN_PATH, FEED_PATH};
 use crate::service::Service;
-use crate::{admin, feed, health, oauth2, openapi, pages};
+use crate::{admin, feed, health, oauth2, openapi, pages, request_body};
 
 /// Connections at one time, over all workers.
 const MOST_CONNECTIONS: usize = 4096;
@@ -52,6 +53,8 @@ pub fn start(
                     .default_service(web::to(|| async { Err::<String, _>(AdminError::NoSuchPath) })),
             )
             .configure(routes)
+            .wrap(from_fn(head_as_get))
+            .wrap(from_fn(request_body::in_time))
     });
     let connections = MOST_CONNECTIONS / workers.max(1);
     let server = server
@@ -94,22 +97,34 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     }
 }
 
+/// Takes HEAD for GET (RFC 9110 section 9.3.2), before any route is looked for; of the answer to it, the HTTP
+/// library sends the head alone.
+async fn head_as_get(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    next.call(request).await
+}
+
 fn routes(config: &mut web::ServiceConfig) {
     config
         .app_data(web::PayloadConfig::new(form::LONGEST_BODY))
         .service(
             web::resource("/.well-known/oauth-authorization-server")
-                .wrap(from_any_origin(&[Method::GET]))
+                .wrap(from_any_origin(&[Method::GET, Method::HEAD]))
                 .route(web::get().to(oauth2::metadata::metadata)),
         )
         .service(
             web::resource("/.well-known/openid-configuration")
-                .wrap(from_any_origin(&[Method::GET]))
+                .wrap(from_any_origin(&[Method::GET, Method::HEAD]))
                 .route(web::get().to(oauth2::metadata::openid_configuration)),
         )
         .service(
             web::resource("/.well-known/jwks.json")
-                .wrap(from_any_origin(&[Method::GET]))
+                .wrap(from_any_origin(&[Method::GET, Method::HEAD]))
                 .route(web::get().to(oauth2::jwks::jwks)),
         )
         .service(

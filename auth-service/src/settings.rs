@@ -20,8 +20,9 @@ use crate::storage::{StorageError, database_path};
 pub const MASTER_KEY: &str = "AUTH_MASTER_KEY";
 /// How the settings are called.
 pub const NAMES: Names = Names { prefix: "AUTH", secrets: &[MASTER_KEY] };
-/// What is logged where nobody says what: the HTTP server's own start is told in our line already.
-const DEFAULT_LOG: &str = "info,actix_server=warn";
+/// What is logged where nobody says what: the HTTP server's own start is told in our line already, and a request
+/// that is none, which any stranger can send, is no error of ours.
+const DEFAULT_LOG: &str = "info,actix_server=warn,actix_http::h1::dispatcher=off";
 /// The longest time between two rotations, in days: ten years.
 const MOST_ROTATION_DAYS: i64 = 3650;
 /// The most threads that hash.
@@ -97,6 +98,12 @@ pub enum InvalidSettings {
     /// The database URL is not one.
     #[error(transparent)]
     Database(#[from] StorageError),
+    /// The endpoints would be elsewhere than they are said to be.
+    #[error(
+        "AUTH_ISSUER {0} has a path, and the service answers at the root of its host alone: give it a host name \
+         or a port of its own"
+    )]
+    IssuerPath(Issuer),
     /// More threads than any host has use for.
     #[error("AUTH_HASH_THREADS is at most {MOST_HASH_THREADS}")]
     HashThreads,
@@ -115,6 +122,9 @@ impl Settings {
             (false, Some(_)) => TlsEnd::Here,
             (false, None) => TlsEnd::Nowhere,
         };
+        if self.issuer.has_path() {
+            return Err(InvalidSettings::IssuerPath(self.issuer.clone()));
+        }
         plain_http::may_start(issuer, self.listen, tls, NAMES.prefix)?;
         self.master_key_path()?;
         if self.hash_threads.is_some_and(|threads| threads.get() > MOST_HASH_THREADS) {

@@ -15,7 +15,7 @@ use crate::crypto::secret::Secret;
 use crate::limits::sign_ins::{Attempt, SignInLimits};
 use crate::sessions::{BrowserHandle, SessionHandle};
 use crate::storage::{Storage, StorageError, UserWithPassword};
-use crate::users::{NewPassword, User, Username};
+use crate::users::{NewPassword, User, UserId, Username};
 
 /// What somebody presents; nothing of it is believed yet.
 pub struct Presented {
@@ -53,6 +53,8 @@ pub struct PasswordChange {
     pub end_sessions: bool,
     /// Whether what clients were allowed ends.
     pub end_grants: bool,
+    /// The browser, by the hash of its handle, where it shows one: the limits know it again.
+    pub browser: Option<HandleHash>,
     /// From where.
     pub address: IpAddr,
 }
@@ -60,17 +62,22 @@ pub struct PasswordChange {
 /// Why somebody is not signed in.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// Unknown, shut out, or the wrong password; the word is for the log alone.
-    #[error("{0}")]
-    Failed(&'static str),
+    /// Unknown, shut out, or the wrong password; which of them is for the log alone.
+    #[error("{reason}")]
+    Failed {
+        /// The stable word.
+        reason: &'static str,
+        /// In whose name it was tried, where there is such a user.
+        user_id: Option<UserId>,
+    },
     /// Too many attempts.
     #[error("too many attempts")]
     TooMany {
         /// When to try again.
         retry_after: Duration,
     },
-    /// Too many passwords wait to be verified.
-    #[error("the queue is full")]
+    /// Too many passwords wait to be verified, or the database is busy.
+    #[error("the service is busy")]
     Busy {
         /// When to try again.
         retry_after: Duration,
@@ -84,17 +91,32 @@ impl SignInError {
     /// The stable word for logs and metrics.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Failed(reason) => reason,
+            Self::Failed { reason, .. } => reason,
             Self::TooMany { .. } => "too_many_attempts",
             Self::Busy { .. } => "busy",
             Self::Internal(_) => "internal",
         }
     }
+
+    /// In whose name it was tried, where that is known.
+    pub fn user_id(&self) -> Option<&UserId> {
+        match self {
+            Self::Failed { user_id, .. } => user_id.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn failed(reason: &'static str, user: Option<&User>) -> Self {
+        Self::Failed { reason, user_id: user.map(|user| user.user_id.clone()) }
+    }
 }
 
 impl From<StorageError> for SignInError {
     fn from(error: StorageError) -> Self {
-        Self::Internal(error.to_string())
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
     }
 }
 
@@ -137,7 +159,7 @@ impl SignIn {
         let mut change = self.storage.change().await?;
         let user_id = &known.user.user_id;
         if !change.password_is(user_id, known.password_hash.as_deref()).await? {
-            return Err(SignInError::Failed("changed_meanwhile"));
+            return Err(SignInError::failed("changed_meanwhile", Some(&known.user)));
         }
         if let Some(session) = session {
             change.end_session(&session).await?;
@@ -156,14 +178,14 @@ impl SignIn {
         wish: PasswordChange,
         now: UnixSeconds,
     ) -> Result<SessionHandle, SignInError> {
-        let known = self.verify(user.username.as_str(), wish.current, None, wish.address, now).await?;
+        let known = self.verify(user.username.as_str(), wish.current, wish.browser.as_ref(), wish.address, now).await?;
         let salt = NewSalt::generate(self.entropy.as_ref())?;
         let new = Arc::new(wish.new.into_secret());
         let hash = self.pool.hash_password(lane(user.username.as_str(), wish.address), new, salt).await?;
         let session = SessionHandle::generate(self.entropy.as_ref())?;
         let mut change = self.storage.change().await?;
         if !change.password_is(&user.user_id, known.password_hash.as_deref()).await? {
-            return Err(SignInError::Failed("changed_meanwhile"));
+            return Err(SignInError::failed("changed_meanwhile", Some(user)));
         }
         let after = User { password_changed_at: Some(now), updated_at: now, ..known.user.clone() };
         change.update_user(&known.user, &after, Some(hash.as_str())).await?;
@@ -211,9 +233,9 @@ impl SignIn {
                 self.limits.succeeded(attempt);
                 Ok(found)
             }
-            Some(_) if right => Err(SignInError::Failed("user_disabled")),
-            Some(_) => Err(SignInError::Failed("password_wrong")),
-            None => Err(SignInError::Failed("user_unknown")),
+            Some(found) if right => Err(SignInError::failed("user_disabled", Some(&found.user))),
+            Some(found) => Err(SignInError::failed("password_wrong", Some(&found.user))),
+            None => Err(SignInError::failed("user_unknown", None)),
         }
     }
 }

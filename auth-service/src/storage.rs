@@ -91,6 +91,26 @@ pub struct Storage {
     state_reader: StateReader,
 }
 
+/// When to try again where the database is busy.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl StorageError {
+    /// When to try again, where nothing is wrong but that the database is busy: another process holds the write
+    /// lock, or every connection is taken. The one place that tells it from a failure.
+    pub fn retry_after(&self) -> Option<Duration> {
+        use rusqlite::ErrorCode;
+        let busy = match self {
+            Self::Database(sqlx::Error::PoolTimedOut) => true,
+            Self::Database(error) => is_busy(error),
+            Self::State(rusqlite::Error::SqliteFailure(failure, _)) => {
+                matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+            }
+            _ => false,
+        };
+        busy.then_some(RETRY_AFTER)
+    }
+}
+
 const POLICY_CHANGES: &str = "UPDATE state SET policy_version = policy_version + 1 WHERE id = 1";
 const CLIENTS_CHANGE: &str = "UPDATE state SET client_version = client_version + 1 WHERE id = 1";
 
@@ -180,10 +200,12 @@ async fn connect(pool: &SqlitePoolOptions, options: &SqliteConnectOptions) -> Re
     pool.clone().connect_with(options.clone()).await
 }
 
+/// Whether somebody else has what a statement needs, in whichever of the ways that SQLite tells apart.
 fn is_busy(error: &sqlx::Error) -> bool {
-    /// SQLITE_BUSY.
-    const BUSY: &str = "5";
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == BUSY)
+    /// SQLITE_BUSY and SQLITE_LOCKED: the low byte of a code, whose others say more.
+    const BUSY: [u32; 2] = [5, 6];
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| BUSY.contains(&(code & 0xff)))
 }
 
 /// Applies pending migrations. They are not synced one by one: after a power failure each is there

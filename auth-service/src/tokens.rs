@@ -113,6 +113,17 @@ pub enum ExamineError {
     Keys(#[from] CustodyError),
 }
 
+impl ExamineError {
+    /// As [`StorageError::retry_after`].
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Invalid(_) => None,
+            Self::Storage(error) => error.retry_after(),
+            Self::Keys(error) => error.retry_after(),
+        }
+    }
+}
+
 /// Examines a token that came back to its issuer: verified, in time, not revoked. Its audience is
 /// not looked at.
 pub async fn examine(

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::crypto::entropy::{Entropy, NoEntropy, random};
 use crate::crypto::secret::Secret;
 use crate::policy::Policy;
+use crate::shown_text;
 
 /// The longest name for people, in characters.
 const LONGEST_NAME: usize = 200;
@@ -278,9 +279,7 @@ impl User {
 
     fn check(&self, policy: &Policy) -> Result<(), InvalidUser> {
         let refuse = |reason: String| Err(InvalidUser(reason));
-        if self.name.chars().count() > LONGEST_NAME || self.name.chars().any(char::is_control) {
-            return refuse(format!("name has at most {LONGEST_NAME} characters, none of them a control character"));
-        }
+        shown_text::check("name", &self.name, LONGEST_NAME).map_err(InvalidUser)?;
         if self.roles.len() > MOST_ROLES {
             return refuse(format!("a user has at most {MOST_ROLES} roles"));
         }

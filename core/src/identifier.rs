@@ -166,6 +166,13 @@ impl Issuer {
         host(&self.0)
     }
 
+    /// Whether there is a path behind the host.
+    #[must_use]
+    pub fn has_path(&self) -> bool {
+        let authority = self.0.find("://").map_or(0, |at| at + 3);
+        self.0[authority..].contains('/')
+    }
+
     /// Whether the issuer is an `http` URL, which only a loopback host may be.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
@@ -350,6 +357,12 @@ mod tests {
         let issuer = |text: &str| text.parse::<Issuer>().map(|issuer| issuer.well_known("x"));
         assert_eq!(issuer("https://a.example"), Ok("https://a.example/.well-known/x".to_owned()));
         assert_eq!(issuer("https://a.example/t"), Ok("https://a.example/.well-known/x/t".to_owned()));
+    }
+
+    #[test]
+    fn an_issuer_knows_whether_it_has_a_path() {
+        let has_path = |text: &str| text.parse::<Issuer>().map(|issuer| issuer.has_path());
+        assert_eq!((has_path("https://a.example:8443"), has_path("https://a.example/t")), (Ok(false), Ok(true)));
     }
 
     #[test]

@@ -196,6 +196,17 @@ fn twice<E: de::Error>(name: &str) -> E {
     E::custom(format_args!("member {name:?} stands twice"))
 }
 
+/// What is read from another format than JSON, and could be JSON: each object names each member once, and each
+/// number is one. Only that it is so is kept.
+#[derive(Debug)]
+pub struct Unambiguous(());
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Strict::deserialize(deserializer).map(|_| Self(()))
+    }
+}
+
 /// A JSON value whose objects name each member once.
 struct Strict(Value);
 

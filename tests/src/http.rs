@@ -103,6 +103,18 @@ impl Answer {
     }
 }
 
+/// Sends the beginning of a request and nothing more, and gives what comes until the peer closes. Panics where it
+/// does not.
+#[must_use]
+pub fn send_beginning(port: u16, beginning: &[u8]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(ANSWER_WITHIN)).unwrap();
+    stream.write_all(beginning).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap_or_else(|error| panic!("the connection stays open: {error}"));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 /// Sends bytes as they are to `127.0.0.1:port` and reads what comes until the peer closes. The
 /// request should ask for that: `Connection: close`.
 #[must_use]

@@ -392,3 +392,47 @@ fn an_administrator_that_was_disabled_is_shut_out_at_once() {
     let _ = world.admin().patch("/clients/admin-2", &json!({"disabled": true})).expect(200);
     refused(&api.get("/clients"), 401);
 }
+
+#[test]
+fn null_takes_a_limit_away_and_is_refused_where_there_is_none() {
+    let world = World::shared();
+    let (admin, client, person) = (world.admin(), world.client(&["Officer"]), world.person("null", &["Officer"]));
+    let (client, user) = (format!("/clients/{}", client.id), format!("/users/{}", person.user_id));
+    let members =
+        ["client_name", "grant_types", "token_endpoint_auth_method", "redirect_uris", "roles", "claims", "disabled"];
+    let of_client = members.map(|member| (&client, "invalid_client_metadata", member));
+    let members = ["username", "name", "roles", "disabled", "password", "keep_grants"];
+    let of_user = members.map(|member| (&user, "invalid_request", member));
+    for (path, error, member) in of_client.into_iter().chain(of_user) {
+        let before = admin.get(path).expect(200).json();
+        let refused = admin.patch(path, &json!({"disabled": true, member: null})).expect(400);
+        assert_eq!(refused.text("error"), error, "{member}");
+        assert!(refused.text("error_description").contains(member), "{refused:#?}");
+        assert_eq!(admin.get(path).expect(200).json(), before, "{member}: something was done");
+    }
+    let limited = json!({"resources": [world.hr.resource], "access_token_ttl": 60});
+    let _ = admin.patch(&client, &limited).expect(200);
+    let freed = admin.patch(&client, &json!({"resources": null, "access_token_ttl": null})).expect(200).json();
+    assert_eq!((&freed["resources"], &freed["access_token_ttl"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_name_that_no_url_can_end_with_is_refused() {
+    let world = World::shared();
+    for name in [".", ".."] {
+        let refused = world.admin().post("/clients", &json!({"client_id": name}));
+        assert_eq!(refused.refusal(), (400, "invalid_client_metadata".to_owned()));
+        let said = world.auth.run(&["role", "set", name, "--scope", "hr:*"]);
+        assert!(said.code == 1 && said.stderr.contains("no URL can end with"), "{said:#?}");
+    }
+}
+
+#[test]
+fn a_malformed_authorization_header_is_answered_with_a_challenge() {
+    let world = World::shared();
+    for header in ["Bearer", "Bearer a b", "bearer "] {
+        let url = format!("{}/admin/v1/roles", world.auth.issuer);
+        let refused = http::send(world.auth.http.get(url).header("Authorization", header)).expect(400);
+        assert!(refused.challenge().starts_with("Bearer error=\"invalid_request\""), "{header}: {refused:#?}");
+    }
+}

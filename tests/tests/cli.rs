@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic; that is how it fails")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -274,6 +275,47 @@ fn a_master_key_that_is_none_stops_the_start() {
         failed(&said, FAILED, &["master key"]);
         assert!(!said.text().contains(key), "the key was repeated: {said:#?}");
     }
+}
+
+#[test]
+fn check_config_refuses_the_master_key_that_a_start_would_refuse() {
+    let shell = Shell::new();
+    let mut command = shell.command(&["check-config"]);
+    let said = binary::run(command.env("AUTH_MASTER_KEY", "not-a-key"));
+    failed(&said, FAILED, &["master key"]);
+    assert!(!said.text().contains("not-a-key"), "the key was repeated: {said:#?}");
+    let said = shell.run(&["check-config"]).well();
+    let file = shell.folder().join("master.key");
+    assert!(said.stdout.contains("to be made") && !file.exists(), "{said:#?}");
+    std::fs::write(&file, "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    failed(&shell.run(&["check-config"]), FAILED, &["chmod 600"]);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let _ = shell.run(&["check-config"]).well();
+    std::fs::write(&file, "nonsense").unwrap();
+    failed(&shell.run(&["check-config"]), FAILED, &["holds no master key"]);
+}
+
+#[test]
+fn an_issuer_with_a_path_stops_the_start() {
+    let shell = Shell::new();
+    let issuer = ["--issuer", "http://localhost:9999/tenant"];
+    for command in ["check-config", "serve"] {
+        let said = shell.run(&[&[command], &issuer[..]].concat());
+        failed(&said, FAILED, &["AUTH_ISSUER http://localhost:9999/tenant has a path"]);
+    }
+}
+
+#[test]
+fn what_would_move_the_cursor_of_a_terminal_is_refused() {
+    let shell = Shell::new();
+    let title = "\u{1b}]0;pwn\u{7}";
+    let set = ["role", "set", "A", "--scope", "hr:*", "--description", title];
+    failed(&shell.run(&set), FAILED, &["description"]);
+    let manifest = json!({"resource": "http://localhost:1", "tools": [{"name": "a", "kind": "read", "title": title}]});
+    let file = shell.folder().join("manifest.json");
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    failed(&shell.run(&["resource", "set", "hr", "--file", &file.to_string_lossy()]), FAILED, &["the title of tool a"]);
 }
 
 #[test]

@@ -142,6 +142,36 @@ fn pruning_deletes_what_the_file_does_not_name_and_nothing_built_in() {
 }
 
 #[test]
+fn pruning_renames_a_resource_that_keeps_its_uri() {
+    let folder = Folder::new();
+    let _ = folder.apply(&format!("{CONFIGURATION}resources = [\"http://localhost:8001/mcp\"]\n"), &[]);
+    let renamed = CONFIGURATION.replace("resources.hr", "resources.people").replace("hr:*", "people:*");
+    let renamed = format!("{renamed}resources = [\"http://localhost:8001/mcp\"]\n");
+    let file = folder.file("renamed.toml", &renamed);
+    folder.refused(&["apply", &file], "is registered already, as hr");
+    let pruned = actions(&folder.apply(&renamed, &["--prune"]));
+    assert!(pruned.starts_with(&["delete resource hr".to_owned(), "create resource people".to_owned()]), "{pruned:?}");
+    assert_eq!(folder.json(&["client", "show", "payroll"])["resources"], json!(["http://localhost:8001/mcp"]));
+    assert_eq!(folder.apply(&renamed, &["--prune"]), json!([]));
+}
+
+#[test]
+fn what_a_token_could_not_say_or_two_would_read_differently_is_refused_in_both_forms() {
+    let folder = Folder::new();
+    for (name, text, named) in [
+        ("twice.yaml", "clients:\n  a: {claims: {team: x, team: y}}\n", "team"),
+        ("twice.yaml", "roles:\n  A: {scope: 'hr:*'}\n  A: {scope: 'hr:read'}\n", "A"),
+        ("date.toml", "[clients.a]\nclaims = { since = 2026-01-01 }\n", "clients.a.claims.since"),
+        ("nan.toml", "[clients.a]\nclaims = { n = nan }\n", "clients.a.claims.n"),
+        ("null.yaml", "clients:\n  a: {claims: {team: null}}\n", "team"),
+    ] {
+        let file = folder.file(name, text);
+        folder.refused(&["apply", &file], named);
+        folder.refused(&["client", "show", "a"], "a");
+    }
+}
+
+#[test]
 fn applying_a_narrower_role_ends_the_tokens_that_rest_on_it() {
     let folder = Folder::new();
     let auth = AuthService::start(folder.0.path());
@@ -204,4 +234,36 @@ fn an_import_names_its_wrong_lines_and_registers_nothing() {
         folder.file("fleet.jsonl", "{\"client_id\":\"a\"}\n{\"client_id\":\"b\",\"roles\":[\"Nobody\"]}\n");
     folder.refused(&["client", "import", &unknown_role, "--secrets", secrets.to_str().unwrap()], "Nobody");
     folder.refused(&["client", "show", "a"], "a");
+}
+
+#[test]
+fn an_import_of_several_batches_is_checked_to_its_last_line_before_the_first_client_is_registered() {
+    /// More than are registered in one transaction.
+    const FLEET: usize = 5001;
+    let folder = Folder::new();
+    let _ = folder.apply(CONFIGURATION, &[]);
+    let mut lines = String::new();
+    for number in 1..FLEET {
+        writeln!(lines, r#"{{"client_id":"robot-{number}"}}"#).unwrap();
+    }
+    let secrets = folder.path("secrets.jsonl");
+    for (last, named) in [
+        (json!({"client_id": "late", "roles": ["Nobody"]}), "there is no role Nobody"),
+        (json!({"client_id": "late", "resources": ["http://nowhere.example"]}), "there is no resource"),
+        (json!({"client_id": "late", "claims": {"team": null}}), "team"),
+        (json!({"client_id": "robot-1"}), "stands in line 1 already"),
+        (json!({"client_id": "payroll"}), "payroll is taken"),
+    ] {
+        let fleet = folder.file("fleet.jsonl", &format!("{lines}{last}\n"));
+        let ended = folder.run(&["client", "import", &fleet, "--secrets", secrets.to_str().unwrap()]);
+        assert_eq!(ended.code, 1, "{ended:#?}");
+        for told in ["nothing was registered", &format!("fleet.jsonl:{FLEET}: "), named] {
+            assert!(ended.stderr.contains(told), "{told} is not in {ended:#?}");
+        }
+        assert!(!secrets.exists());
+        folder.refused(&["client", "show", "robot-1"], "robot-1");
+    }
+    let twice = folder.file("twice.jsonl", "{\"client_id\":\"a\"}\n{\"client_id\":\"a\"}\n");
+    let skipping = ["client", "import", &twice, "--secrets", secrets.to_str().unwrap(), "--skip-existing"];
+    folder.refused(&skipping, "stands in line 1 already");
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::panic, reason = "a test may panic; that is how it fails")]
 
+use std::time::{Duration, Instant};
+
 use bailiwick_e2e::http::{self, Answer};
 use bailiwick_e2e::{Credentials, Era, World};
 use serde_json::json;
@@ -117,6 +119,47 @@ fn a_body_without_an_announced_length_is_measured_as_it_comes() {
          Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunk}{chunk}0\r\n\r\n"
     );
     assert!(http::send_raw(port, request.as_bytes()).starts_with("HTTP/1.1 413 "));
+}
+
+/// The heads of requests whose bodies do not come, and the status that each is answered with.
+fn heads_without_bodies(world: &World) -> Vec<(String, u16)> {
+    let administrator = world.auth.make_administrator("waits-for-bodies");
+    let token = world.auth.token(&administrator, &[("resource", &world.auth.admin_resource())]);
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let (length, chunked) = ("Content-Length: 100\r\n\r\ng", "Transfer-Encoding: chunked\r\n\r\n10\r\ngrant");
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let read = ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/login"].into_iter();
+    let read = read.flat_map(|path| [length, chunked].map(|body| (format!("POST {path}"), form, body, 408)));
+    let refused = [length, chunked].into_iter().flat_map(|body| {
+        [
+            ("POST /admin/v1/clients".to_owned(), bearer.as_str(), body, 408),
+            ("POST /admin/v1/clients".to_owned(), "", body, 401),
+            ("GET /health/live".to_owned(), "", body, 200),
+            ("POST /nowhere".to_owned(), form, body, 404),
+        ]
+    });
+    let head = |(line, headers, body, status): (String, &str, &str, u16)| {
+        (format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}{body}"), status)
+    };
+    read.chain(refused).map(head).collect()
+}
+
+#[test]
+fn whoever_sends_half_a_body_anywhere_is_answered_within_ten_seconds_and_heard_no_further() {
+    let world = World::shared();
+    let heads = heads_without_bodies(&world);
+    let (port, started) = (world.auth.process.port, Instant::now());
+    std::thread::scope(|scope| {
+        for (head, status) in &heads {
+            scope.spawn(move || {
+                let answer = http::send_beginning(port, head.as_bytes());
+                let told = answer.to_ascii_lowercase();
+                assert!(told.starts_with(&format!("http/1.1 {status} ")), "{head}: {answer}");
+                assert!(told.contains("\r\nconnection: close\r\n"), "{head}: {answer}");
+            });
+        }
+    });
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -252,7 +252,7 @@ fn unknown_user_wrong_password_and_shut_out_user_are_answered_alike() {
 }
 
 #[test]
-fn guessing_is_slowed_and_the_owner_in_a_known_browser_still_gets_in() {
+fn guessing_is_slowed_and_the_owner_in_a_known_browser_still_gets_in_and_changes_the_password() {
     let world = World::start();
     let person = world.person("guessed", &[]);
     let (known, _) = signed_in(&world, &person);
@@ -269,6 +269,12 @@ fn guessing_is_slowed_and_the_owner_in_a_known_browser_still_gets_in() {
     let _ = known.submit(&Form::to(&account, "/logout")).expect(200);
     let login = known.open(&url(&world, "/login")).expect(200);
     assert!(person.sign_in_at(&known, &login).expect(200).body.contains("My agents"));
+    let page = known.open(&url(&world, "/account/password")).expect(200);
+    let form = Form::to(&page, "/account/password")
+        .with("current_password", &person.password)
+        .with("new_password", "a password that nobody guessed")
+        .with("new_password_again", "a password that nobody guessed");
+    assert!(known.submit(&form).expect(200).body.contains("Your password is changed"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::error::AdminError;
-use super::json::{read_metadata, segment};
+use super::json::{read_metadata, read_metadata_changes, segment};
 use super::listing::Page;
 use crate::administration::{ClientWithSecrets, RegisteredClient};
 use crate::clients::{AccessTokenLifetime, AuthenticationMethod, Client, ClientChanges, GrantType, NewClient};
@@ -209,7 +209,8 @@ pub async fn update(
     service: web::Data<Service>,
 ) -> Result<HttpResponse, AdminError> {
     let client_id: ClientId = segment(&request, "client_id")?;
-    let updated = service.administration.update_client(&client_id, read_metadata(body)?).await?;
+    let updated =
+        service.administration.update_client(&client_id, read_metadata_changes(body, &ClientChanges::LIMITS)?).await?;
     Ok(HttpResponse::Ok().json(ClientDetails::from(updated)))
 }
 

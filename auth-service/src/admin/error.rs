@@ -1,12 +1,15 @@
 //! The errors of the admin API: `{"error", "error_description"}`, and for tokens the challenges of
 //! RFC 6750 section 3.
 
+use std::time::Duration;
+
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::administration::AdministrationError;
 use crate::bearer::BearerError;
 use crate::oauth2::error::ErrorBody;
+use crate::request_body::Unreadable;
 
 /// Why the admin API refuses.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +20,9 @@ pub enum AdminError {
     /// The request is malformed.
     #[error("{0}")]
     InvalidRequest(String),
-    /// The body is longer than the API reads.
-    #[error("the body has more than {0} bytes")]
-    TooLarge(usize),
+    /// The body cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// There is no such path.
     #[error("there is nothing at this path; /openapi.json describes what there is")]
     NoSuchPath,
@@ -40,7 +43,7 @@ impl AdminError {
     fn word(&self) -> &'static str {
         match self {
             Self::Bearer(refused) => refused.word(),
-            Self::InvalidRequest(_) | Self::TooLarge(_) => "invalid_request",
+            Self::InvalidRequest(_) | Self::Unreadable(_) => "invalid_request",
             Self::NoSuchPath => "not_found",
             Self::Internal(_) => "server_error",
             Self::Refused(refused) => match refused {
@@ -48,8 +51,18 @@ impl AdminError {
                 AdministrationError::Invalid(_) => "invalid_request",
                 AdministrationError::NotFound(_) => "not_found",
                 AdministrationError::Conflict(_) => "conflict",
+                AdministrationError::Busy { .. } => "temporarily_unavailable",
                 AdministrationError::Internal(_) => "server_error",
             },
+        }
+    }
+
+    /// When to try again, where the service is busy.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Bearer(BearerError::Busy { retry_after })
+            | Self::Refused(AdministrationError::Busy { retry_after }) => Some(*retry_after),
+            _ => None,
         }
     }
 
@@ -64,13 +77,16 @@ impl AdminError {
 
 impl ResponseError for AdminError {
     fn status_code(&self) -> StatusCode {
+        if let Self::Unreadable(unreadable) = self {
+            return unreadable.status_code();
+        }
         match self.word() {
             "invalid_token" => StatusCode::UNAUTHORIZED,
             "insufficient_scope" => StatusCode::FORBIDDEN,
             "not_found" => StatusCode::NOT_FOUND,
             "conflict" => StatusCode::CONFLICT,
+            "temporarily_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
             "server_error" => StatusCode::INTERNAL_SERVER_ERROR,
-            _ if matches!(self, Self::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -81,6 +97,9 @@ impl ResponseError for AdminError {
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         if let Some(challenge) = self.challenge() {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        if let Some(retry_after) = self.retry_after() {
+            response.insert_header((header::RETRY_AFTER, retry_after.as_secs()));
         }
         let error_description = if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(reason = "internal", cause = %self, "an admin request failed");

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::AdminError;
-use super::json::{read, segment};
+use super::json::{read, read_changes, segment};
 use super::listing::Page;
 use crate::oauth2::error::ErrorBody;
 use crate::policy::ADMIN_PATH;
@@ -145,7 +145,7 @@ pub async fn update(
     service: web::Data<Service>,
 ) -> Result<HttpResponse, AdminError> {
     let user_id: UserId = segment(&request, "user_id")?;
-    let user = service.administration.update_user(&user_id, read(body)?).await?;
+    let user = service.administration.update_user(&user_id, read_changes(body)?).await?;
     Ok(HttpResponse::Ok().json(UserView::from(user)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_core::ClientId;
+use bailiwick_core::{ClientId, RoleName, ServerName};
 
 use super::{Administration, AdministrationError};
 use crate::clients::{Client, NewClient};
@@ -22,6 +22,13 @@ pub struct Apply {
     pub dry_run: bool,
     /// Delete what the file does not name, built-in things excepted.
     pub prune: bool,
+}
+
+/// What a file names.
+struct Named {
+    clients: BTreeSet<ClientId>,
+    roles: BTreeSet<RoleName>,
+    resources: BTreeSet<ServerName>,
 }
 
 impl Administration {
@@ -53,9 +60,15 @@ impl Administration {
     ) -> Result<Vec<Difference>, AdministrationError> {
         let mut change = self.storage.change().await?;
         let mut differences = Vec::new();
-        let clients: BTreeSet<ClientId> = configuration.clients.keys().cloned().collect();
-        let roles: BTreeSet<_> = configuration.roles.keys().cloned().collect();
-        let resources: BTreeSet<_> = configuration.resources.keys().cloned().collect();
+        let named = Named {
+            clients: configuration.clients.keys().cloned().collect(),
+            roles: configuration.roles.keys().cloned().collect(),
+            resources: configuration.resources.keys().cloned().collect(),
+        };
+        // What goes gives its name and its URI free for what comes.
+        if how.prune {
+            differences.extend(self.prune(&mut change, &named).await?);
+        }
         for (name, manifest) in configuration.resources {
             let policy = self.policy(&mut change).await?;
             let resource = Resource::new(name, manifest).map_err(|error| AdministrationError::Invalid(error.0))?;
@@ -69,23 +82,6 @@ impl Administration {
         let policy = self.policy(&mut change).await?;
         for (client_id, definition) in configuration.clients {
             differences.extend(self.apply_client(&mut change, &policy, client_id, definition).await?);
-        }
-        if how.prune {
-            differences.extend(self.prune_clients(&mut change, &clients).await?);
-            let now = self.clock.now();
-            for role in policy.roles().filter(|role| !role.built_in && !roles.contains(&role.role)) {
-                change.delete_role(&role.role, now).await?;
-                differences.extend(difference("role", &role.role, Some(&RoleDefinition::from(role)), None));
-            }
-            for resource in policy.resources().filter(|one| !one.built_in && !resources.contains(one.name())) {
-                change.delete_resource(resource, now).await?;
-                differences.extend(difference(
-                    "resource",
-                    resource.name(),
-                    Some(&ResourceManifest::from(resource)),
-                    None,
-                ));
-            }
         }
         if !how.dry_run {
             change.commit().await?;
@@ -145,6 +141,23 @@ impl Administration {
             }
         }
         Ok(found)
+    }
+
+    /// Deletes what the file does not name: clients, then roles, then resources.
+    async fn prune(&self, change: &mut Change<'_>, named: &Named) -> Result<Vec<Difference>, AdministrationError> {
+        let mut differences = self.prune_clients(change, &named.clients).await?;
+        let now = self.clock.now();
+        let policy = self.policy(change).await?;
+        for role in policy.roles().filter(|role| !role.built_in && !named.roles.contains(&role.role)) {
+            change.delete_role(&role.role, now).await?;
+            differences.extend(difference("role", &role.role, Some(&RoleDefinition::from(role)), None));
+        }
+        for resource in policy.resources().filter(|one| !one.built_in && !named.resources.contains(one.name())) {
+            change.delete_resource(resource, now).await?;
+            let manifest = ResourceManifest::from(resource);
+            differences.extend(difference("resource", resource.name(), Some(&manifest), None));
+        }
+        Ok(differences)
     }
 
     async fn prune_clients(

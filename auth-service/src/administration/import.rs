@@ -1,15 +1,18 @@
 //! Registering many clients at once, each with a generated secret: a batch is one transaction, and
 //! its secrets are in the caller's hands before it commits, so that none can be lost.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::num::NonZeroUsize;
 use std::thread;
 
-use bailiwick_core::UnixSeconds;
+use bailiwick_core::{ClientId, UnixSeconds};
 
 use super::{Administration, AdministrationError, NewSecret, RegisteredClient, clients};
 use crate::clients::{Client, NewClient};
 use crate::crypto::hash::{Cost, HashMemory, NewSalt, StoredHash};
 use crate::crypto::secret::ClientSecret;
+use crate::policy::Policy;
 use crate::secrets::SecretId;
 
 /// What became of one batch.
@@ -21,6 +24,33 @@ pub struct Imported {
     pub skipped: usize,
 }
 
+/// What all clients of an import are checked against, before the first is registered.
+pub struct ImportCheck {
+    policy: Policy,
+    now: UnixSeconds,
+    lines: HashMap<ClientId, usize>,
+}
+
+impl ImportCheck {
+    /// Checks the client of a line.
+    ///
+    /// # Errors
+    /// What cannot be accepted, or that another line has its name.
+    pub fn check(&mut self, line: usize, new: NewClient) -> Result<(), String> {
+        let client_id = new.client_id.clone().ok_or("client_id is missing")?;
+        new.validate(client_id.clone(), &self.policy, self.now).map_err(|error| error.to_string())?;
+        match self.lines.entry(client_id) {
+            Entry::Vacant(free) => {
+                free.insert(line);
+                Ok(())
+            }
+            Entry::Occupied(taken) => {
+                Err(format!("the client_id {} stands in line {} already", taken.key(), taken.get()))
+            }
+        }
+    }
+}
+
 /// A client whose secret is made and hashed.
 struct Prepared {
     client: Client,
@@ -29,6 +59,29 @@ struct Prepared {
 }
 
 impl Administration {
+    /// Begins the check of an import.
+    pub async fn import_check(&self) -> Result<ImportCheck, AdministrationError> {
+        let policy = self.policy_now().await?;
+        Ok(ImportCheck { policy, now: self.clock.now(), lines: HashMap::new() })
+    }
+
+    /// The clients that were checked and are registered already, by their lines.
+    pub async fn registered_already(
+        &self,
+        checked: &ImportCheck,
+    ) -> Result<Vec<(usize, ClientId)>, AdministrationError> {
+        /// The names that are read at a time.
+        const PAGE: u32 = 10_000;
+        let mut registered = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.storage.client_ids_after(&after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(registered) };
+            after = last.to_string();
+            registered.extend(page.into_iter().filter_map(|id| Some((*checked.lines.get(&id)?, id))));
+        }
+    }
+
     /// Registers a batch in one transaction. `keep` is given the new clients with their secrets
     /// before the transaction commits: where it fails, nothing is registered.
     ///
@@ -68,8 +121,7 @@ impl Administration {
     /// The clients of a batch, checked against what is true now; roles that are taken away in the
     /// moment between give nothing, for a role's name alone gives nothing.
     async fn validated(&self, batch: Vec<NewClient>, now: UnixSeconds) -> Result<Vec<Client>, AdministrationError> {
-        let rows = self.storage.policy().await?;
-        let policy = crate::policy::Policy::new(&self.issuer, rows.roles, rows.resources);
+        let policy = self.policy_now().await?;
         let validate = |new: NewClient| {
             let Some(client_id) = new.client_id.clone() else {
                 return Err(AdministrationError::InvalidMetadata(

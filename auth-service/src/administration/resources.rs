@@ -10,8 +10,7 @@ use crate::storage::Change;
 impl Administration {
     /// All resources, ordered by name.
     pub async fn resources(&self) -> Result<Vec<Resource>, AdministrationError> {
-        let rows = self.storage.policy().await?;
-        Ok(Policy::new(&self.issuer, rows.roles, rows.resources).resources().cloned().collect())
+        Ok(self.policy_now().await?.resources().cloned().collect())
     }
 
     /// The resource of that name.

@@ -10,8 +10,7 @@ use crate::storage::Change;
 impl Administration {
     /// All roles, ordered by name.
     pub async fn roles(&self) -> Result<Vec<Role>, AdministrationError> {
-        let rows = self.storage.policy().await?;
-        Ok(Policy::new(&self.issuer, rows.roles, rows.resources).roles().cloned().collect())
+        Ok(self.policy_now().await?.roles().cloned().collect())
     }
 
     /// The role of that name.

@@ -10,6 +10,7 @@ use super::{CommandError, administration, input};
 use crate::administration::Apply;
 use crate::configuration::{Action, Configuration, Difference, FileForm, MemberDifference};
 use crate::settings::Settings;
+use crate::shown_text::printable;
 
 /// The longest file that is read, in bytes.
 const LONGEST_FILE: u64 = 64 * 1024 * 1024;
@@ -85,7 +86,7 @@ fn shown(value: &Value) -> String {
     const LISTED: usize = 4;
     match value {
         Value::Null => "(none)".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => printable(text),
         Value::Array(items) if items.len() > LISTED || items.iter().any(Value::is_object) => {
             format!("{} items", items.len())
         }

@@ -1,19 +1,22 @@
 //! `auth-service check-config`: what the settings come to, without starting.
 
-use super::CommandError;
-use super::output::lines;
-use crate::settings::{InvalidSettings, Settings};
 use std::io::Write;
 use std::time::SystemTime;
 
+use bailiwick_process::Secret;
+
+use super::CommandError;
+use super::output::lines;
+use crate::crypto::master_key::MasterKey;
+use crate::settings::{InvalidSettings, Settings};
+
 /// Checks the settings and prints what is in force; never a secret.
-pub fn run(settings: &Settings, has_master_key: bool) -> Result<(), CommandError> {
+pub fn run(settings: &Settings, master_key: Option<&Secret>) -> Result<(), CommandError> {
     settings.check()?;
     let tls = settings.tls(SystemTime::now()).map_err(InvalidSettings::from)?;
     let tls = tls
         .map_or_else(|| "off".to_owned(), |tls| format!("on; certificate valid until {}", tls.renewal.valid_until()));
-    let master_key =
-        if has_master_key { "given".to_owned() } else { settings.master_key_path()?.display().to_string() };
+    let master_key = checked_master_key(settings, master_key)?;
     let text = lines([
         ("issuer", settings.issuer.to_string()),
         ("listen", settings.listen.to_string()),
@@ -35,6 +38,18 @@ pub fn run(settings: &Settings, has_master_key: bool) -> Result<(), CommandError
         ("metrics-listen", settings.metrics_listen.map_or_else(|| "off".to_owned(), |at| at.to_string())),
     ]);
     writeln!(std::io::stdout(), "{text}settings are good").map_err(CommandError::other)
+}
+
+/// Where the master key comes from; one that is there is read as a start would read it.
+fn checked_master_key(settings: &Settings, given: Option<&Secret>) -> Result<String, CommandError> {
+    if let Some(text) = given {
+        MasterKey::from_base64(text).map_err(CommandError::other)?;
+        return Ok("given".to_owned());
+    }
+    let path = settings.master_key_path()?;
+    let made = MasterKey::load_if_made(&path).map_err(CommandError::other)?;
+    let note = if made.is_some() { "" } else { ", to be made with the first signing key" };
+    Ok(format!("{}{note}", path.display()))
 }
 
 fn some_or(text: &str, otherwise: &str) -> String {

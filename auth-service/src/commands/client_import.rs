@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::CommandError;
 use super::output::Format;
-use crate::administration::{Administration, Imported, RegisteredClient};
+use crate::administration::{Administration, AdministrationError, Imported, RegisteredClient};
 use crate::clients::NewClient;
 
 /// The clients of one transaction.
@@ -38,18 +38,23 @@ pub struct ImportClients {
 
 /// Does it: every line is read and checked before the first client is registered.
 pub async fn run(administration: &Administration, command: ImportClients) -> Result<(), CommandError> {
-    let total = check(&command.file)?;
+    if command.secrets.exists() {
+        return Err(CommandError::Other(format!("{} exists already; choose another file", command.secrets.display())));
+    }
+    let total = check(administration, &command).await?;
     let mut secrets = create_privately(&command.secrets)?;
     let started = Instant::now();
     let mut sum = Imported::default();
     let mut lines = read(&command.file)?;
     loop {
-        let batch: Vec<NewClient> = lines.by_ref().take(BATCH).collect::<Result<_, _>>()?;
+        let batch: Vec<NewClient> =
+            lines.by_ref().take(BATCH).collect::<Result<_, _>>().map_err(CommandError::Other)?;
         if batch.is_empty() {
             break;
         }
         let keep = |registered: &[RegisteredClient]| write(&mut secrets, registered).map_err(|error| error.to_string());
-        let imported = administration.import(batch, command.skip_existing, keep).await?;
+        let imported = administration.import(batch, command.skip_existing, keep).await;
+        let imported = imported.map_err(|error| stopped(&error, sum, &command.secrets))?;
         sum.registered += imported.registered;
         sum.skipped += imported.skipped;
         show_progress(sum.registered + sum.skipped, total);
@@ -62,41 +67,54 @@ pub async fn run(administration: &Administration, command: ImportClients) -> Res
     })
 }
 
-/// Reads every line once; names the first wrong ones with their numbers.
-fn check(path: &Path) -> Result<usize, CommandError> {
-    let mut wrong = Vec::new();
+/// What became of an import that stopped half-way, for a cause that no check could know before.
+fn stopped(error: &AdministrationError, before: Imported, secrets: &Path) -> CommandError {
+    if before == Imported::default() {
+        return CommandError::Other(format!("nothing was registered\n{error}"));
+    }
+    let (registered, path) = (before.registered, secrets.display());
+    CommandError::Other(format!(
+        "{error}\n{registered} clients were registered before that, and their secrets are in {path}; \
+         --skip-existing goes on from there, with another file for the secrets"
+    ))
+}
+
+/// Reads and checks every line once; names the first wrong ones with their numbers.
+async fn check(administration: &Administration, command: &ImportClients) -> Result<usize, CommandError> {
+    let mut wrong: Vec<(usize, String)> = Vec::new();
     let mut count = 0;
-    for line in read(path)? {
+    let mut check = administration.import_check().await?;
+    for line in read(&command.file)? {
         count += 1;
-        if let Err(error) = line {
-            wrong.push(error.to_string());
-        }
+        let checked = line.and_then(|client| check.check(count, client));
+        wrong.extend(checked.err().map(|cause| (count, cause)));
+    }
+    if !command.skip_existing {
+        let registered = administration.registered_already(&check).await?;
+        wrong.extend(registered.iter().map(|(line, id)| (*line, format!("the client_id {id} is taken"))));
     }
     if wrong.is_empty() {
         return Ok(count);
     }
+    wrong.sort_unstable();
     let more = wrong.len().saturating_sub(TOLD);
-    wrong.truncate(TOLD);
+    let file = command.file.display();
+    let told: Vec<String> = wrong.iter().take(TOLD).map(|(line, cause)| format!("{file}:{line}: {cause}")).collect();
     let rest = if more == 0 { String::new() } else { format!("\nand {more} more") };
-    Err(CommandError::Other(format!("nothing was registered\n{}{rest}", wrong.join("\n"))))
+    Err(CommandError::Other(format!("nothing was registered\n{}{rest}", told.join("\n"))))
 }
 
-fn read(path: &Path) -> Result<impl Iterator<Item = Result<NewClient, CommandError>>, CommandError> {
-    let name = path.display().to_string();
-    let file = File::open(path).map_err(|error| CommandError::Other(format!("{name}: {error}")))?;
-    let parse = move |number: usize, line: std::io::Result<String>| {
-        let wrong = |cause: &dyn std::fmt::Display| CommandError::Other(format!("{name}:{}: {cause}", number + 1));
-        let line = line.map_err(|error| wrong(&error))?;
+/// The clients of a file, line by line; of a wrong line, what is wrong.
+fn read(path: &Path) -> Result<impl Iterator<Item = Result<NewClient, String>>, CommandError> {
+    let file = File::open(path).map_err(|error| CommandError::Other(format!("{}: {error}", path.display())))?;
+    let parse = |line: std::io::Result<String>| {
+        let line = line.map_err(|error| error.to_string())?;
         if line.len() > LONGEST_LINE {
-            return Err(wrong(&format!("the line has more than {LONGEST_LINE} bytes")));
+            return Err(format!("the line has more than {LONGEST_LINE} bytes"));
         }
-        let client: NewClient = bailiwick_core::json::read(line.as_bytes()).map_err(|error| wrong(&error))?;
-        if client.client_id.is_none() {
-            return Err(wrong(&"client_id is missing"));
-        }
-        Ok(client)
+        bailiwick_core::json::read(line.as_bytes()).map_err(|error| error.to_string())
     };
-    Ok(BufReader::new(file).lines().enumerate().map(move |(number, line)| parse(number, line)))
+    Ok(BufReader::new(file).lines().map(parse))
 }
 
 /// The secrets are for their owner alone, and never written over something else.

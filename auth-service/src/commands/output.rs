@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::CommandError;
+use crate::shown_text::printable;
 use bailiwick_core::UnixSeconds;
 
 /// How to print.
@@ -50,7 +51,7 @@ pub fn table<const COLUMNS: usize>(
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(heading);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|text| printable(&text)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -65,7 +66,7 @@ pub fn lines<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
         // Nothing is written at the end of a line that has no value.
-        let line = format!("{name:<width$}  {value}");
+        let line = format!("{name:<width$}  {}", printable(&value));
         text.push_str(line.trim_end());
         text.push('\n');
     }

@@ -131,6 +131,17 @@ impl MasterKey {
         }
     }
 
+    /// Reads the key as [`Self::load_or_create`] does, and makes nothing; `None` where there is no file yet.
+    ///
+    /// # Errors
+    /// As of [`Self::load`].
+    pub(crate) fn load_if_made(path: &Path) -> Result<Option<Self>, MasterKeyError> {
+        match Self::load(path) {
+            Err(MasterKeyError::File { error, .. }) if error.kind() == ErrorKind::NotFound => Ok(None),
+            loaded => loaded.map(Some),
+        }
+    }
+
     /// Whether both are the same key.
     pub(crate) fn is(&self, other: &Self) -> bool {
         aws_lc_rs::constant_time::verify_slices_are_equal(self.expose(), other.expose()).is_ok()

@@ -11,6 +11,7 @@ use utoipa::IntoParams;
 
 use super::NotRead;
 use crate::bearer::{self, BearerError};
+use crate::caller::Caller;
 use crate::oauth2::error::ErrorBody;
 use crate::revocations::FeedPage;
 use crate::service::Service;
@@ -62,14 +63,15 @@ pub enum FeedError {
     ),
 )]
 pub async fn read(request: HttpRequest, service: web::Data<Service>) -> Result<HttpResponse, FeedError> {
-    let outcome = answer(&request, &service).await;
+    let mut caller = Caller::of(&request, &service);
+    let outcome = answer(&request, &service, &mut caller).await;
     let status = outcome.as_ref().map_or_else(FeedError::status_code, HttpResponse::status);
     service.metrics.feed_answer(status);
-    outcome
+    outcome.inspect_err(|error| caller.refused("revocation feed", error.word(), error))
 }
 
-async fn answer(request: &HttpRequest, service: &Service) -> Result<HttpResponse, FeedError> {
-    bearer::authorize(service, request.headers(), "feed", What::Read).await?;
+async fn answer(request: &HttpRequest, service: &Service, caller: &mut Caller) -> Result<HttpResponse, FeedError> {
+    bearer::authorize(service, request.headers(), "feed", What::Read, caller).await?;
     let (after, wait) = asked(request.query_string())?;
     let page = service.feed.read(after, wait).await?;
     let json = (header::CONTENT_TYPE, "application/json");
@@ -100,7 +102,7 @@ impl FeedError {
             Self::Bearer(error) => error.word(),
             Self::InvalidRequest(_) => "invalid_request",
             Self::NotRead(NotRead::UnknownPosition) => "unknown_position",
-            Self::NotRead(NotRead::TooManyWaiting) => "temporarily_unavailable",
+            Self::NotRead(NotRead::TooManyWaiting | NotRead::Busy) => "temporarily_unavailable",
             Self::NotRead(NotRead::Failed(_)) => "server_error",
         }
     }
@@ -145,7 +147,7 @@ impl ResponseError for FeedError {
         {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        if matches!(self, Self::NotRead(NotRead::TooManyWaiting)) {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER.as_secs()));
         }
         response.json(ErrorBody { error: self.word(), error_description: self.description() })

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::authorization_request::{AuthorizationRequest, LocalRefusal, Prompt, Refusal, ReplyTo, Wish};
 use super::error::{OAuthError, permitted};
 use crate::authorization_codes::{AuthorizationCode, CodeHandle};
+use crate::caller::Caller;
 use crate::grants::{Consent, GrantId};
 use crate::pages::error::ErrorPage;
 use crate::pages::visitor::{SignedInVisitor, Visitor};
@@ -48,7 +49,7 @@ pub async fn authorize(request: HttpRequest, service: web::Data<Service>) -> Htt
         Ok(Next::Login) => see_other(&service.issuer.endpoint(&format!("/login?{query}"))),
         Ok(Next::Consent) => see_other(&service.issuer.endpoint(&format!("/consent?{query}"))),
         Ok(Next::Back(to)) => see_other(&to),
-        Err(refusal) => refused(refusal, &service),
+        Err(refusal) => refused(refusal, &request, &service),
     }
 }
 
@@ -138,16 +139,17 @@ impl ReplyTo {
 }
 
 /// The answer to a request that is not gone on with: a page here, or an error at the client.
-pub fn refused(refusal: Refusal, service: &Service) -> HttpResponse {
+pub fn refused(refusal: Refusal, request: &HttpRequest, service: &Service) -> HttpResponse {
+    let caller = Caller::of(request, service);
     match refusal {
         Refusal::Back(reply_to, error) => {
-            tracing::info!(outcome = error.word(), reason = %error, "authorization refused");
+            caller.refused("authorization", error.word(), &error);
             let description = permitted(&error.description());
             see_other(&reply_to.url(service, &[("error", error.word()), ("error_description", &description)]))
         }
         Refusal::Here(LocalRefusal::Internal(cause)) => ErrorPage::internal(&cause).answer(service),
         Refusal::Here(local) => {
-            tracing::info!(outcome = "refused_here", reason = %local, "authorization refused");
+            caller.refused("authorization", "refused_here", &local);
             ErrorPage::of_request(&local).answer(service)
         }
     }

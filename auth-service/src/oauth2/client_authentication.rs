@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::error::OAuthError;
 use super::form::{Form, form_decoded};
 use crate::authentication::{Authenticated, Credentials};
+use crate::caller::Caller;
 use crate::clients::Client;
 use crate::crypto::secret::Secret;
 use crate::service::Service;
@@ -51,15 +52,30 @@ impl Identified {
 /// The client that sends the request.
 ///
 /// # Errors
-/// Where it does not prove who it is, and is no public client.
-pub async fn identify(request: &HttpRequest, form: &mut Form, service: &Service) -> Result<Identified, OAuthError> {
+/// Where it does not prove who it is, and is no public client. Where a client of that name is registered, `caller`
+/// knows it then too: a record of the refusal names it, and nobody whom nobody registered.
+pub async fn identify(
+    request: &HttpRequest,
+    form: &mut Form,
+    service: &Service,
+    caller: &mut Caller,
+) -> Result<Identified, OAuthError> {
     if let Some(credentials) = presented(request, form)? {
-        let address = service.address_of(request);
-        return Ok(Identified::Authenticated(service.authenticate(credentials, address).await?));
+        let client_id: Option<ClientId> = credentials.client_id.parse().ok();
+        let outcome = service.authenticate(credentials, caller.address).await;
+        caller.client_id = match (&outcome, client_id) {
+            (Ok(authenticated), _) => Some(authenticated.known.client.client_id.clone()),
+            (Err(error), Some(client_id)) if error.is_the_callers() => {
+                service.storage.client(&client_id).await?.map(|client| client.client_id)
+            }
+            _ => None,
+        };
+        return Ok(Identified::Authenticated(outcome?));
     }
     let no_credentials = || OAuthError::InvalidClient("no_credentials");
     let client_id: ClientId = form.get("client_id").and_then(|text| text.parse().ok()).ok_or_else(no_credentials)?;
     let found = service.storage.public_client_snapshot(&client_id).await?.client;
+    caller.client_id = found.as_ref().map(|client| client.client_id.clone());
     let public = found.filter(|client| client.is_public() && !client.disabled);
     public.map(Identified::Public).ok_or_else(no_credentials)
 }

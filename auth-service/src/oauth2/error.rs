@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 
 use crate::authentication::AuthenticationError;
 use crate::custody::CustodyError;
+use crate::request_body::Unreadable;
 use crate::storage::StorageError;
-use crate::tokens::IssueError;
+use crate::tokens::{ExamineError, IssueError};
 
 /// The longest description that a caller is sent, in characters.
 const LONGEST_DESCRIPTION: usize = 1000;
@@ -22,9 +23,9 @@ pub enum OAuthError {
     /// The request is not what the standard says it should be.
     #[error("{0}")]
     InvalidRequest(String),
-    /// The body is longer than the endpoint reads.
-    #[error("the body has more than {0} bytes")]
-    TooLarge(usize),
+    /// The body cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// Client authentication failed; for which reason is for the log only.
     #[error("client authentication failed: {0}")]
     InvalidClient(&'static str),
@@ -61,7 +62,7 @@ pub enum OAuthError {
         /// When to try again.
         retry_after: Duration,
     },
-    /// The queue of secrets to be verified is full.
+    /// The queue of secrets to be verified is full, or the database is busy.
     #[error("the service is busy")]
     Busy {
         /// When to try again.
@@ -86,7 +87,7 @@ impl OAuthError {
     /// The word of the standard that the caller is sent.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) | Self::TooLarge(_) => "invalid_request",
+            Self::InvalidRequest(_) | Self::Unreadable(_) => "invalid_request",
             Self::InvalidClient(_) => "invalid_client",
             Self::UnauthorizedClient(_) => "unauthorized_client",
             Self::InvalidGrant(_) => "invalid_grant",
@@ -128,7 +129,7 @@ impl ResponseError for OAuthError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::InvalidClient(_) => StatusCode::UNAUTHORIZED,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable(unreadable) => unreadable.status_code(),
             Self::TooManyFailures { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -162,7 +163,10 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 impl From<StorageError> for OAuthError {
     fn from(error: StorageError) -> Self {
-        Self::Internal(error.to_string())
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
     }
 }
 
@@ -179,7 +183,19 @@ impl From<AuthenticationError> for OAuthError {
 
 impl From<CustodyError> for OAuthError {
     fn from(error: CustodyError) -> Self {
-        Self::Internal(error.to_string())
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<ExamineError> for OAuthError {
+    fn from(error: ExamineError) -> Self {
+        match error.retry_after() {
+            Some(retry_after) => Self::Busy { retry_after },
+            None => Self::Internal(error.to_string()),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 
 use super::error::OAuthError;
 use crate::crypto::secret::Secret;
+use crate::request_body::Unreadable;
 
 /// The longest body of an OAuth request, in bytes.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -93,7 +94,7 @@ impl FromRequest for Form {
         let body = Bytes::from_request(request, payload);
         Box::pin(async move {
             content_type?;
-            Self::parse(&body.await.map_err(|error| unreadable(&error))?)
+            Self::parse(&body.await.map_err(|error| Unreadable::of(&error, LONGEST_BODY))?)
         })
     }
 }
@@ -105,14 +106,6 @@ fn check_content_type(request: &HttpRequest) -> Result<(), OAuthError> {
         return Ok(());
     }
     Err(OAuthError::InvalidRequest("Content-Type must be application/x-www-form-urlencoded".to_owned()))
-}
-
-fn unreadable(error: &actix_web::Error) -> OAuthError {
-    if error.as_response_error().status_code() == actix_web::http::StatusCode::PAYLOAD_TOO_LARGE {
-        OAuthError::TooLarge(LONGEST_BODY)
-    } else {
-        OAuthError::InvalidRequest("the body could not be read".to_owned())
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::client_authentication;
 use super::error::{ErrorBody, OAuthError};
 use super::form::Form;
 use super::revoke::TokenParameter;
+use crate::caller::Caller;
 use crate::clients::Client;
 use crate::policy::GUARD_ROLE;
 use crate::refresh_tokens::{Coming, RefreshHandle};
@@ -62,20 +63,31 @@ struct GrantIntrospection {
 )]
 pub async fn introspect(
     request: HttpRequest,
-    form: Form,
+    form: Result<Form, OAuthError>,
     service: web::Data<Service>,
 ) -> Result<HttpResponse, OAuthError> {
-    let mut form = form;
-    let identified = client_authentication::identify(&request, &mut form, &service).await?;
+    let mut caller = Caller::of(&request, &service);
+    let outcome = answer(&request, form, &service, &mut caller).await;
+    outcome.inspect_err(|error| caller.refused("introspection", error.word(), error))
+}
+
+async fn answer(
+    request: &HttpRequest,
+    form: Result<Form, OAuthError>,
+    service: &Service,
+    caller: &mut Caller,
+) -> Result<HttpResponse, OAuthError> {
+    let mut form = form?;
+    let identified = client_authentication::identify(request, &mut form, service, caller).await?;
     let client = &identified.authenticated()?.known.client;
     if let Some(handle) = RefreshHandle::presented(form.required("token")?) {
-        let body = RefreshIntrospection::of(&handle, client, &service).await?;
+        let body = RefreshIntrospection::of(&handle, client, service).await?;
         return Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body));
     }
     let claims = match service.examine(form.required("token")?).await {
         Ok(claims) => Some(claims),
         Err(ExamineError::Invalid(_)) => None,
-        Err(other) => return Err(OAuthError::Internal(other.to_string())),
+        Err(other) => return Err(other.into()),
     };
     let claims = claims.filter(|claims| may_know(client, claims));
     let token_type = claims.is_some().then_some("Bearer");

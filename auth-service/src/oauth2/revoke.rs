@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::client_authentication;
 use super::error::{ErrorBody, OAuthError};
 use super::form::Form;
+use crate::caller::Caller;
 use crate::refresh_tokens::RefreshHandle;
 use crate::service::Service;
 use crate::tokens::ExamineError;
@@ -32,19 +33,34 @@ pub struct TokenParameter {
         (status = 401, description = "invalid_client", body = ErrorBody),
     ),
 )]
-pub async fn revoke(request: HttpRequest, form: Form, service: web::Data<Service>) -> Result<HttpResponse, OAuthError> {
-    let mut form = form;
-    let identified = client_authentication::identify(&request, &mut form, &service).await?;
+pub async fn revoke(
+    request: HttpRequest,
+    form: Result<Form, OAuthError>,
+    service: web::Data<Service>,
+) -> Result<HttpResponse, OAuthError> {
+    let mut caller = Caller::of(&request, &service);
+    let outcome = take_back(&request, form, &service, &mut caller).await;
+    outcome.inspect_err(|error| caller.refused("revocation", error.word(), error))
+}
+
+async fn take_back(
+    request: &HttpRequest,
+    form: Result<Form, OAuthError>,
+    service: &Service,
+    caller: &mut Caller,
+) -> Result<HttpResponse, OAuthError> {
+    let mut form = form?;
+    let identified = client_authentication::identify(request, &mut form, service, caller).await?;
     let client_id = &identified.client().client_id;
     if let Some(handle) = RefreshHandle::presented(form.required("token")?) {
-        end_grant(&service, client_id, &handle).await?;
+        end_grant(service, client_id, &handle).await?;
         return Ok(HttpResponse::Ok().finish());
     }
     let claims = match service.examine(form.required("token")?).await {
         Ok(claims) => claims,
         // RFC 7009 section 2.2: an invalid token is answered as a revoked one.
         Err(ExamineError::Invalid(_)) => return Ok(HttpResponse::Ok().finish()),
-        Err(other) => return Err(OAuthError::Internal(other.to_string())),
+        Err(other) => return Err(other.into()),
     };
     if &claims.client_id != client_id {
         return Err(other_client());

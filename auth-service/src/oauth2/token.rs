@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::client_authentication;
 use super::error::{ErrorBody, OAuthError};
 use super::form::Form;
+use crate::caller::Caller;
 use crate::clients::GrantType;
 use crate::service::Service;
 
@@ -69,6 +70,7 @@ pub struct TokenRequest {
         (status = 200, description = "The token (RFC 6749 section 5.1)", body = TokenResponse),
         (status = 400, description = "invalid_request, invalid_grant, unauthorized_client, unsupported_grant_type, invalid_scope, invalid_target", body = ErrorBody),
         (status = 401, description = "invalid_client", body = ErrorBody),
+        (status = 408, description = "The body did not come within 10 seconds", body = ErrorBody),
         (status = 413, description = "The body has more than 64 KiB", body = ErrorBody),
         (status = 429, description = "Too many failed attempts; Retry-After says when", body = ErrorBody),
         (status = 503, description = "Busy; Retry-After says when", body = ErrorBody),
@@ -79,10 +81,10 @@ pub async fn token(
     form: Result<Form, OAuthError>,
     service: web::Data<Service>,
 ) -> Result<HttpResponse, OAuthError> {
-    let outcome = issue(&request, form, &service).await;
+    let mut caller = Caller::of(&request, &service);
+    let outcome = issue(&request, form, &service, &mut caller).await;
     service.metrics.token_request(outcome.as_ref().map_or_else(OAuthError::word, |_| "issued"));
-    let answer =
-        outcome.inspect_err(|error| tracing::info!(outcome = error.word(), reason = %error, "token refused"))?;
+    let answer = outcome.inspect_err(|error| caller.refused("token", error.word(), error))?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
@@ -90,10 +92,11 @@ async fn issue(
     request: &HttpRequest,
     form: Result<Form, OAuthError>,
     service: &Arc<Service>,
+    caller: &mut Caller,
 ) -> Result<TokenResponse, OAuthError> {
     let mut form = form?;
     let grant_type = form.required("grant_type")?.to_owned();
-    let identified = client_authentication::identify(request, &mut form, service).await?;
+    let identified = client_authentication::identify(request, &mut form, service, caller).await?;
     let unsupported = |text: &str| OAuthError::UnsupportedGrantType(text.to_owned());
     let grant_type: GrantType = grant_type.parse().map_err(unsupported)?;
     let client = identified.client();

@@ -96,7 +96,7 @@ async fn withdrawn(
     let client_id: Option<ClientId> = form.get("client_id").and_then(|text| text.parse().ok());
     let proven =
         client_id.filter(|client_id| Purpose::Withdraw(client_id.as_str()).is_proven(request, &form, &visitor.session));
-    let client_id = proven.ok_or_else(|| ErrorPage::forged(service.issuer.endpoint("/account")))?;
+    let client_id = proven.ok_or_else(|| ErrorPage::forged(request, service, "/account"))?;
     let name = name_of(&client_id, service).await?;
     let mut change = service.storage.change().await?;
     change.withdraw(&visitor.user.user_id, &client_id, "withdrawn by the user", service.clock.now()).await?;
@@ -113,7 +113,7 @@ async fn sessions_ended(
     let Some(visitor) = Visitor::of(request, service).await?.signed_in else { return Ok(to_login(service)) };
     let form = form.map_err(|error| ErrorPage::of_form(&error))?;
     if !Purpose::EndSessions.is_proven(request, &form, &visitor.session) {
-        return Err(ErrorPage::forged(service.issuer.endpoint("/account")));
+        return Err(ErrorPage::forged(request, service, "/account"));
     }
     let mut change = service.storage.change().await?;
     change.end_sessions_of(&visitor.user.user_id, Some(&visitor.session.hash())).await?;

@@ -57,7 +57,7 @@ pub async fn show(request: HttpRequest, service: web::Data<Service>) -> HttpResp
     };
     match question.wish(&service) {
         Ok(wish) => question.page(&wish, &request, &service, StatusCode::OK, None),
-        Err(refusal) => refused(refusal, &service),
+        Err(refusal) => refused(refusal, &request, &service),
     }
 }
 
@@ -73,8 +73,7 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
     };
     let query = request.query_string();
     if !Purpose::Consent(query).is_proven(&request, &form, &question.visitor.session) {
-        let again = service.issuer.endpoint(&format!("/oauth2/authorize?{query}"));
-        return ErrorPage::forged(again).answer(&service);
+        return ErrorPage::forged(&request, &service, &format!("/oauth2/authorize?{query}")).answer(&service);
     }
     let answered = match form.get("decision") {
         Some("allow") => question.allow(&form, &request, &service).await,
@@ -84,13 +83,14 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
             return ErrorPage::of_form(&error).answer(&service);
         }
     };
-    answered.unwrap_or_else(|refusal| refused(refusal, &service))
+    answered.unwrap_or_else(|refusal| refused(refusal, &request, &service))
 }
 
 impl Question {
     async fn of(request: &HttpRequest, service: &Service) -> Result<Self, HttpResponse> {
         let failed = |page: ErrorPage| page.answer(service);
-        let asked = AuthorizationRequest::read(request, service).await.map_err(|refusal| refused(refusal, service))?;
+        let asked =
+            AuthorizationRequest::read(request, service).await.map_err(|refusal| refused(refusal, request, service))?;
         let current = service.current.now().await.map_err(|error| failed(error.into()))?;
         let visitor = Visitor::of(request, service).await.map_err(|error| failed(error.into()))?;
         match visitor.signed_in {

@@ -10,7 +10,7 @@ use super::cookies;
 use super::document::{Frame, page};
 use super::error::ErrorPage;
 use super::forgery::Purpose;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, record};
 use super::texts::{ENGLISH, fill};
 use super::visitor::Visitor;
 use crate::crypto::handle::Handle;
@@ -73,12 +73,12 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
         Ok(form) => form,
         Err(error) => return ErrorPage::of_form(&error).answer(&service),
     };
-    let again = service.issuer.endpoint(&with_query("/login", request.query_string()));
+    let again = with_query("/login", request.query_string());
     let Some(browser) = cookies::browser(&request, &service.issuer) else {
-        return ErrorPage::forged(again).answer(&service);
+        return ErrorPage::forged(&request, &service, &again).answer(&service);
     };
     if !Purpose::Login(request.query_string()).is_proven(&request, &form, &browser) {
-        return ErrorPage::forged(again).answer(&service);
+        return ErrorPage::forged(&request, &service, &again).answer(&service);
     }
     let username = form.get("username").unwrap_or_default().trim().to_owned();
     let password = form.take("password").unwrap_or_else(|| Secret::new(String::new()));
@@ -102,7 +102,7 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
         }
         Err(error) => {
             let form = LoginForm { asked: asked.as_ref(), browser: &browser, username: &username };
-            tracing::info!(reason = error.reason(), "not signed in");
+            record(&error, error.user_id(), &request, &service);
             match Refusal::of(&error, ENGLISH.login_failed) {
                 Ok(refusal) => refusal.answer(|status, problem| form.page(&request, &service, status, problem)),
                 Err(page) => page.answer(&service),
@@ -146,7 +146,7 @@ async fn asked(request: &HttpRequest, service: &Service) -> Result<Option<Author
     }
     match AuthorizationRequest::read(request, service).await {
         Ok(asked) => Ok(Some(asked)),
-        Err(refusal) => Err(refused(refusal, service)),
+        Err(refusal) => Err(refused(refusal, request, service)),
     }
 }
 

@@ -51,7 +51,7 @@ async fn ended(
     let Some(visitor) = Visitor::of(request, service).await?.signed_in else { return Ok(signed_out(service)) };
     let form = form.map_err(|error| ErrorPage::of_form(&error))?;
     if !Purpose::Logout.is_proven(request, &form, &visitor.session) {
-        return Err(ErrorPage::forged(service.issuer.endpoint("/logout")));
+        return Err(ErrorPage::forged(request, service, "/logout"));
     }
     let mut change = service.storage.change().await?;
     change.end_session(&visitor.session.hash()).await?;

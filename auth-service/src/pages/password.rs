@@ -9,7 +9,7 @@ use super::cookies;
 use super::document::{Frame, page};
 use super::error::ErrorPage;
 use super::forgery::Purpose;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, record};
 use super::texts::ENGLISH;
 use super::visitor::{SignedInVisitor, Visitor};
 use crate::crypto::secret::Secret;
@@ -50,7 +50,7 @@ async fn changed(
     let Some(visitor) = Visitor::of(request, service).await?.signed_in else { return Ok(to_login(service)) };
     let mut form = form.map_err(|error| ErrorPage::of_form(&error))?;
     if !Purpose::Password.is_proven(request, &form, &visitor.session) {
-        return Err(ErrorPage::forged(service.issuer.endpoint("/account/password")));
+        return Err(ErrorPage::forged(request, service, "/account/password"));
     }
     let again = |problem: String| form_page(&visitor, service, StatusCode::BAD_REQUEST, Some(problem));
     if form.get("new_password") != form.get("new_password_again") {
@@ -65,6 +65,7 @@ async fn changed(
         new,
         end_sessions: form.get("end_sessions").is_some(),
         end_grants: form.get("end_grants").is_some(),
+        browser: cookies::browser(request, &service.issuer).map(|browser| browser.hash()),
         address: service.address_of(request),
     };
     match service.sign_in.change_password(&visitor.user, wish, service.clock.now()).await {
@@ -78,7 +79,7 @@ async fn changed(
             Ok(answer)
         }
         Err(error) => {
-            tracing::info!(reason = error.reason(), sub = %visitor.user.user_id, "password not changed");
+            record(&error, Some(&visitor.user.user_id), request, service);
             let refusal = Refusal::of(&error, ENGLISH.current_password_wrong)?;
             Ok(refusal.answer(|status, problem| form_page(&visitor, service, status, problem)))
         }

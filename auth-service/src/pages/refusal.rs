@@ -1,12 +1,22 @@
 //! What a person is told who is not signed in, on whichever page: in what words, with what status, and
 //! when to come again.
 
-use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::ErrorPage;
 use super::texts::{ENGLISH, fill};
+use crate::caller::Caller;
+use crate::service::Service;
 use crate::sign_in::SignInError;
+use crate::users::UserId;
+
+/// Records that a password was not accepted, and in whose name where that is known.
+pub fn record(error: &SignInError, user_id: Option<&UserId>, request: &HttpRequest, service: &Service) {
+    let mut caller = Caller::of(request, service);
+    caller.sub = user_id.map(ToString::to_string);
+    caller.refused("password", "not_signed_in", &error.reason());
+}
 
 /// A refusal that the page's own form tells.
 pub struct Refusal {
@@ -22,7 +32,7 @@ impl Refusal {
     /// The page that tells of a failure of the service instead.
     pub fn of(error: &SignInError, wrong: &str) -> Result<Self, ErrorPage> {
         match error {
-            SignInError::Failed(_) => {
+            SignInError::Failed { .. } => {
                 Ok(Self { status: StatusCode::BAD_REQUEST, problem: wrong.to_owned(), retry_after: None })
             }
             SignInError::TooMany { retry_after } => {

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 
 use super::{Change, State, Storage, StorageError, parsed, position, seconds, split};
 use crate::clients::Client;
+use crate::redirect_uris::RedirectUri;
 use crate::secrets::SecretId;
 
 /// The columns that make a client, of the table `clients c`.
@@ -29,6 +30,7 @@ const SNAPSHOT: &str = concat!(
 const ONE: &str = concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.client_id = $1");
 const PAGE: &str =
     concat!("SELECT ", client_columns!(), " FROM clients c WHERE c.client_id > $1 ORDER BY c.client_id LIMIT $2");
+const IDENTIFIERS: &str = "SELECT client_id FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2";
 const INSERT: &str = "\
     INSERT INTO clients (client_id, client_name, claims, access_token_ttl, has_resources, disabled, created_at, updated_at, \
                          grant_types, token_endpoint_auth_method, redirect_uris) \
@@ -128,8 +130,11 @@ impl TryFrom<ClientRow> for Client {
             client_name: row.client_name,
             grant_types: split(Some(&row.grant_types), "grant type of a client")?,
             token_endpoint_auth_method: parsed(&row.token_endpoint_auth_method, "authentication method of a client")?,
-            redirect_uris: serde_json::from_str(&row.redirect_uris)
-                .map_err(|_| StorageError::Unreadable("redirect URIs of a client"))?,
+            redirect_uris: serde_json::from_str::<Vec<String>>(&row.redirect_uris)
+                .map_err(|_| StorageError::Unreadable("redirect URIs of a client"))?
+                .into_iter()
+                .map(RedirectUri::registered)
+                .collect(),
             roles: split(row.roles.as_deref(), "role of a client")?,
             resources: row
                 .has_resources
@@ -180,6 +185,13 @@ impl Storage {
     /// The client of that name.
     pub async fn client(&self, client_id: &ClientId) -> Result<Option<Client>, StorageError> {
         one(&self.readers, client_id).await
+    }
+
+    /// The names of at most `limit` clients in their order, those after `after`.
+    pub async fn client_ids_after(&self, after: &str, limit: u32) -> Result<Vec<ClientId>, StorageError> {
+        let query = sqlx::query_scalar(IDENTIFIERS).bind(after).bind(i64::from(limit));
+        let texts: Vec<String> = query.fetch_all(&self.readers).await?;
+        texts.iter().map(|text| parsed(text, "client_id")).collect()
     }
 
     /// At most `limit` clients in the order of their names, those after `after`.
@@ -300,4 +312,32 @@ fn write<'q>(sql: &'static str, client: &'q Client) -> Result<Query<'q>, Storage
         .bind(grant_types.join(" "))
         .bind(client.token_endpoint_auth_method.as_str())
         .bind(redirect_uris))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::clients::{ClientChanges, NewClient};
+    use crate::policy::Policy;
+
+    #[tokio::test]
+    async fn a_client_that_could_not_be_registered_any_more_is_read_as_it_is_and_can_be_shut_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("auth.db").display());
+        let storage = Storage::open(&url).await.unwrap();
+        let policy = Policy::new(&"https://id.example".parse().unwrap(), Vec::new(), Vec::new());
+        let named = NewClient { redirect_uris: ["https://a.example".parse().unwrap()].into(), ..NewClient::default() };
+        let mut older = named.validate("older".parse().unwrap(), &policy, UnixSeconds(7)).unwrap();
+        older.client_id = "..".parse().unwrap();
+        older.redirect_uris = [RedirectUri::registered("ftp://a.example/cb".to_owned())].into();
+        older.claims = json!({"team": null}).as_object().cloned().unwrap();
+        let mut change = storage.change().await.unwrap();
+        assert!(change.insert_client(&older).await.unwrap());
+        change.commit().await.unwrap();
+        assert_eq!(storage.client(&older.client_id).await.unwrap().as_ref(), Some(&older));
+        let shut_out = ClientChanges { disabled: Some(true), ..ClientChanges::default() };
+        assert!(shut_out.apply(&older, &policy, UnixSeconds(8)).unwrap().disabled);
+    }
 }
