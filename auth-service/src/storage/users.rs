@@ -27,6 +27,8 @@ const UPDATE: &str = "\
     WHERE user_id = $1";
 const DELETE: &str = "DELETE FROM users WHERE user_id = $1";
 const ADD_ROLE: &str = "INSERT INTO user_roles (user_id, role) VALUES ($1, $2)";
+const IS_FORMER: &str = "SELECT COUNT(*) FROM former_users WHERE user_id = $1";
+const REMEMBER: &str = "INSERT INTO former_users (user_id, deleted_at) VALUES ($1, $2)";
 const CLEAR_ROLES: &str = "DELETE FROM user_roles WHERE user_id = $1";
 
 /// What became of a user to be stored.
@@ -37,6 +39,8 @@ pub enum Inserted {
     /// The identifier is taken.
     UserIdTaken,
     /// The username is taken.
+    /// The identifier was that of a user who was deleted.
+    UserIdFormer,
     UsernameTaken,
 }
 
@@ -118,6 +122,11 @@ impl Change<'_> {
     /// Stores a new user.
     pub async fn insert_user(&mut self, user: &User, password_hash: Option<&str>) -> Result<Inserted, StorageError> {
         if write(INSERT, user, password_hash).execute(&mut *self.0).await?.rows_affected() == 1 {
+        let query = sqlx::query_as(IS_FORMER).bind(user.user_id.as_str());
+        let (former,): (i64,) = query.fetch_one(&mut *self.0).await?;
+        if former > 0 {
+            return Ok(Inserted::UserIdFormer);
+        }
             self.add_user_roles(user).await?;
             return Ok(Inserted::Stored);
         }
@@ -146,12 +155,14 @@ impl Change<'_> {
     }
 
     /// Deletes a user with sessions, consents and grants, and ends the tokens; `false` where there is
-    /// none.
+    /// none. The identifier is remembered.
     pub async fn delete_user(&mut self, user_id: &UserId, now: UnixSeconds) -> Result<bool, StorageError> {
         let deleted = sqlx::query(DELETE).bind(user_id.as_str()).execute(&mut *self.0).await?.rows_affected() == 1;
         if deleted {
             self.revoke_user(user_id, "user deleted", now).await?;
         }
+            let query = sqlx::query(REMEMBER).bind(user_id.as_str()).bind(seconds(now));
+            query.execute(&mut *self.0).await?;
         Ok(deleted)
     }
 
