@@ -45,6 +45,8 @@ pub struct SignedIn {
 pub struct PasswordChange {
     /// The session in which it is done, to be replaced by a new one.
     pub session: HandleHash,
+    /// The browser in which it is done, where that is known.
+    pub browser: Option<HandleHash>,
     /// The password until now.
     pub current: Secret,
     /// The one from now on.
@@ -156,7 +158,7 @@ impl SignIn {
         wish: PasswordChange,
         now: UnixSeconds,
     ) -> Result<SessionHandle, SignInError> {
-        let known = self.verify(user.username.as_str(), wish.current, None, wish.address, now).await?;
+        let known = self.verify(user.username.as_str(), wish.current, wish.browser.as_ref(), wish.address, now).await?;
         let salt = NewSalt::generate(self.entropy.as_ref())?;
         let new = Arc::new(wish.new.into_secret());
         let hash = self.pool.hash_password(lane(user.username.as_str(), wish.address), new, salt).await?;

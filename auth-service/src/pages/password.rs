@@ -47,7 +47,9 @@ async fn changed(
     form: Result<Form, OAuthError>,
     service: &Service,
 ) -> Result<HttpResponse, ErrorPage> {
-    let Some(visitor) = Visitor::of(request, service).await?.signed_in else { return Ok(to_login(service)) };
+    let Visitor { signed_in: Some(visitor), browser } = Visitor::of(request, service).await? else {
+        return Ok(to_login(service));
+    };
     let mut form = form.map_err(|error| ErrorPage::of_form(&error))?;
     if !Purpose::Password.is_proven(request, &form, &visitor.session) {
         return Err(ErrorPage::forged(service.issuer.endpoint("/account/password")));
@@ -61,6 +63,7 @@ async fn changed(
     let Ok(new) = NewPassword::new(new) else { return Ok(again(ENGLISH.password_rule.to_owned())) };
     let wish = PasswordChange {
         session: visitor.session.hash(),
+        browser: browser.map(|browser| browser.hash()),
         current,
         new,
         end_sessions: form.get("end_sessions").is_some(),
