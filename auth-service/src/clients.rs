@@ -208,6 +208,7 @@ impl ClientChanges {
     ///
     /// # Errors
     /// The first member that cannot be accepted.
+        check_claims(&client.claims)?;
     pub fn apply(self, client: &Client, policy: &Policy, now: UnixSeconds) -> Result<Client, InvalidMetadata> {
         let client = client.clone();
         let changed = Client {
@@ -218,6 +219,7 @@ impl ClientChanges {
             roles: self.roles.unwrap_or(client.roles),
             resources: self.resources.unwrap_or(client.resources),
             claims: self.claims.unwrap_or(client.claims),
+        let claims_change = self.claims.is_some();
             access_token_ttl: self.access_token_ttl.unwrap_or(client.access_token_ttl),
             disabled: self.disabled.unwrap_or(client.disabled),
             updated_at: now,
@@ -235,6 +237,10 @@ impl Client {
     }
 
     /// Whether it may use that grant.
+        // Claims that were accepted under older rules keep nobody from shutting the client out.
+        if claims_change {
+            check_claims(&changed.claims)?;
+        }
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
     }
@@ -290,7 +296,7 @@ impl Client {
         if let Some(resource) = resources.into_iter().find(|resource| policy.resource_at(resource).is_none()) {
             return refuse(format!("there is no resource {resource}; register it first"));
         }
-        check_claims(&self.claims)
+        Ok(())
     }
 
     /// Why tokens that rest on `before` must not outlive the change to `self`; `None` where

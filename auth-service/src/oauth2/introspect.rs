@@ -77,9 +77,7 @@ pub async fn introspect(
         Err(ExamineError::Invalid(_)) => None,
         Err(other) => return Err(OAuthError::Internal(other.to_string())),
     };
-    let claims = claims.filter(|claims| may_know(client, claims));
-    let token_type = claims.is_some().then_some("Bearer");
-    let body = Introspection { active: claims.is_some(), token_type, claims };
+    let body = Introspection::of(claims.filter(|claims| may_know(client, claims)));
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(body))
 }
 
@@ -93,6 +91,21 @@ fn may_know(client: &Client, claims: &Claims) -> bool {
 impl RefreshIntrospection {
     /// Active is the live token of a grant that has not ended.
     async fn of(handle: &RefreshHandle, client: &Client, service: &Service) -> Result<Self, OAuthError> {
+impl Introspection {
+    /// The answer about a token that says this; `None`: it is not valid, or none of the caller's business.
+    fn of(claims: Option<Claims>) -> Self {
+        let token_type = claims.is_some().then_some("Bearer");
+        Self { active: claims.is_some(), token_type, claims: claims.map(without_our_words) }
+    }
+}
+
+/// A client that was registered before these words were reserved may have claims of their names; the
+/// answer says each of its members once.
+fn without_our_words(mut claims: Claims) -> Claims {
+    claims.others.retain(|name, _| !["active", "token_type", "username"].contains(&name.as_str()));
+    claims
+}
+
         let now = service.clock.now();
         let mut change = service.storage.change().await?;
         let Some(token) = change.refresh_token(&handle.hash()).await? else { return Ok(Self::default()) };
