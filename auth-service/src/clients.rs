@@ -51,6 +51,9 @@ pub struct Client {
     pub redirect_uris: BTreeSet<RedirectUri>,
     /// Its roles.
     pub roles: BTreeSet<RoleName>,
+    /// Whether what it may do for people is what its roles give: so from its first role on, also when the
+    /// last is taken away. Else it is what clients without roles may.
+    pub limited_to_roles: bool,
     /// The resources that it may ask for; `None`: all that its roles reach.
     pub resources: Option<BTreeSet<ResourceUri>>,
     /// The static claims of its tokens.
@@ -127,6 +130,8 @@ pub struct NewClient {
     /// Roles that exist; at most 64.
     #[schema(value_type = Vec<String>)]
     pub roles: BTreeSet<RoleName>,
+    /// Whether it may do for people what its roles give and nothing else; left out: where it has roles.
+    pub limited_to_roles: Option<bool>,
     /// The resources that it may ask for, by URI; left out: all that its roles reach.
     #[schema(value_type = Option<Vec<String>>)]
     pub resources: Option<BTreeSet<ResourceUri>>,
@@ -157,6 +162,9 @@ pub struct ClientChanges {
     /// New roles instead of the old ones.
     #[schema(value_type = Option<Vec<String>>)]
     pub roles: Option<BTreeSet<RoleName>>,
+    /// `false`, without roles: it may do for people what clients without roles may. Left out: what it is,
+    /// and `true` from the first role on.
+    pub limited_to_roles: Option<bool>,
     /// New resources instead of the old ones; `null`: all that its roles reach.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "present")]
@@ -190,6 +198,7 @@ impl NewClient {
             grant_types: self.grant_types.unwrap_or_else(|| GrantType::default_with(&self.redirect_uris)),
             token_endpoint_auth_method: self.token_endpoint_auth_method,
             redirect_uris: self.redirect_uris,
+            limited_to_roles: self.limited_to_roles.unwrap_or(!self.roles.is_empty()),
             roles: self.roles,
             resources: self.resources,
             claims: self.claims,
@@ -199,6 +208,7 @@ impl NewClient {
             updated_at: now,
         };
         client.check(policy)?;
+        check_claims(&client.claims)?;
         Ok(client)
     }
 }
@@ -208,24 +218,29 @@ impl ClientChanges {
     ///
     /// # Errors
     /// The first member that cannot be accepted.
-        check_claims(&client.claims)?;
     pub fn apply(self, client: &Client, policy: &Policy, now: UnixSeconds) -> Result<Client, InvalidMetadata> {
+        let claims_change = self.claims.is_some();
         let client = client.clone();
+        let roles = self.roles.unwrap_or(client.roles);
         let changed = Client {
             client_name: self.client_name.unwrap_or(client.client_name),
             grant_types: self.grant_types.unwrap_or(client.grant_types),
             token_endpoint_auth_method: self.token_endpoint_auth_method.unwrap_or(client.token_endpoint_auth_method),
             redirect_uris: self.redirect_uris.unwrap_or(client.redirect_uris),
-            roles: self.roles.unwrap_or(client.roles),
+            limited_to_roles: self.limited_to_roles.unwrap_or(client.limited_to_roles || !roles.is_empty()),
+            roles,
             resources: self.resources.unwrap_or(client.resources),
             claims: self.claims.unwrap_or(client.claims),
-        let claims_change = self.claims.is_some();
             access_token_ttl: self.access_token_ttl.unwrap_or(client.access_token_ttl),
             disabled: self.disabled.unwrap_or(client.disabled),
             updated_at: now,
             ..client
         };
         changed.check(policy)?;
+        // Claims that were accepted under older rules keep nobody from shutting the client out.
+        if claims_change {
+            check_claims(&changed.claims)?;
+        }
         Ok(changed)
     }
 }
@@ -237,10 +252,6 @@ impl Client {
     }
 
     /// Whether it may use that grant.
-        // Claims that were accepted under older rules keep nobody from shutting the client out.
-        if claims_change {
-            check_claims(&changed.claims)?;
-        }
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
     }
@@ -289,6 +300,9 @@ impl Client {
         if let Some(role) = self.roles.iter().find(|role| policy.role(role.as_str()).is_none()) {
             return refuse(format!("there is no role {role}; create it first"));
         }
+        if !self.limited_to_roles && !self.roles.is_empty() {
+            return refuse("limited_to_roles false is for clients without roles: take them away too".to_owned());
+        }
         let resources = self.resources.iter().flatten();
         if resources.clone().count() > MOST_RESOURCES {
             return refuse(format!("a client has at most {MOST_RESOURCES} resources"));
@@ -311,12 +325,28 @@ impl Client {
         if !before.grant_types.is_subset(&self.grant_types) {
             return Some("grant type removed from client");
         }
+        if self.is_public() && !before.is_public() {
+            return Some("client made public");
+        }
+        if self.limited_to_roles && !before.limited_to_roles && before.may_use(GrantType::AuthorizationCode) {
+            return Some("client limited to its roles");
+        }
         let narrower = match (&before.resources, &self.resources) {
             (_, None) => false,
             (None, Some(_)) => true,
             (Some(before), Some(after)) => !before.is_subset(after),
         };
         narrower.then_some("resource removed from client")
+    }
+
+    /// Whether nothing that people granted it on the strength of `before` may outlive the change to
+    /// `self`: it is shut out, may not act for them any more, or need not prove any more who it is.
+    pub fn loses_grants_since(&self, before: &Self) -> bool {
+        let loses = |grant| before.may_use(grant) && !self.may_use(grant);
+        self.disabled
+            || loses(GrantType::AuthorizationCode)
+            || loses(GrantType::RefreshToken)
+            || (self.is_public() && !before.is_public())
     }
 }
 
@@ -443,5 +473,53 @@ mod tests {
         assert!(after(json!({"disabled": true})).is_some());
         assert!(after(json!({"roles": ["guard"]})).is_some());
         assert!(after(json!({"resources": ["https://id.example/revocations"]})).is_some());
+    }
+
+    #[test]
+    fn a_client_is_limited_to_its_roles_from_the_first_one_on_and_without_any_only_if_that_is_said() {
+        let changed = |client: &Client, changes: Value| {
+            let changes: ClientChanges = serde_json::from_value(changes).unwrap();
+            changes.apply(client, &policy(), UnixSeconds(8))
+        };
+        let never = validated(json!({"redirect_uris": ["https://app.example/cb"]})).unwrap();
+        let first = changed(&never, json!({"roles": ["guard"]})).unwrap();
+        let none_left = changed(&first, json!({"roles": []})).unwrap();
+        assert_eq!([never.limited_to_roles, first.limited_to_roles, none_left.limited_to_roles], [false, true, true]);
+        assert!(first.taken_away_since(&never).is_some(), "the first role takes everything else away");
+        assert!(!changed(&none_left, json!({"limited_to_roles": false})).unwrap().limited_to_roles);
+        assert!(changed(&first, json!({"limited_to_roles": false})).is_err());
+        assert!(validated(json!({"limited_to_roles": true})).unwrap().limited_to_roles);
+    }
+
+    #[test]
+    fn grants_end_with_a_client_that_is_shut_out_made_public_or_not_for_people_any_more() {
+        let before = validated(json!({"redirect_uris": ["https://app.example/cb"], "roles": ["guard"]})).unwrap();
+        let ends = |changes: Value| {
+            let changes: ClientChanges = serde_json::from_value(changes).unwrap();
+            changes.apply(&before, &policy(), UnixSeconds(8)).unwrap().loses_grants_since(&before)
+        };
+        for changes in [
+            json!({"disabled": true}),
+            json!({"token_endpoint_auth_method": "none"}),
+            json!({"grant_types": ["authorization_code"]}),
+            json!({"grant_types": ["client_credentials"], "redirect_uris": []}),
+        ] {
+            assert!(ends(changes.clone()), "{changes}");
+        }
+        for changes in [json!({"roles": []}), json!({"client_name": "New"}), json!({"access_token_ttl": 60})] {
+            assert!(!ends(changes.clone()), "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_client_whose_stored_claims_are_refused_today_can_still_be_shut_out() {
+        let mut stored = validated(json!({})).unwrap();
+        stored.claims.insert("active".to_owned(), json!(false));
+        let changed = |changes: Value| {
+            let changes: ClientChanges = serde_json::from_value(changes).unwrap();
+            changes.apply(&stored, &policy(), UnixSeconds(8))
+        };
+        assert!(changed(json!({"disabled": true})).unwrap().disabled);
+        assert!(changed(json!({"claims": stored.claims.clone()})).is_err());
     }
 }

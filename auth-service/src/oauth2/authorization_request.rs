@@ -10,7 +10,8 @@ use super::form::Form;
 use crate::authorization_codes::CodeChallenge;
 use crate::clients::{Client, GrantType};
 use crate::current::Current;
-use crate::grants::OFFLINE_ACCESS;
+use crate::delegation::Allowed;
+use crate::grants::RequestedScope;
 use crate::redirect_uris::RedirectUri;
 use crate::resources::Resource;
 use crate::service::Service;
@@ -112,16 +113,13 @@ impl AuthorizationRequest {
         check_response(form)?;
         let code_challenge = check_proof_key(form)?;
         let prompt = check_prompt(form)?;
-        let words: Vec<&str> =
-            form.get("scope").unwrap_or_default().split(' ').filter(|word| !word.is_empty()).collect();
-        let wants_offline = words.contains(&OFFLINE_ACCESS);
-        let scope = words.into_iter().filter(|word| *word != OFFLINE_ACCESS).collect::<Vec<_>>().join(" ");
+        let RequestedScope { scope, offline_access } = RequestedScope::read(form.get("scope"));
         Ok(Self {
-            offline_access: wants_offline && client.may_use(GrantType::RefreshToken),
+            offline_access: offline_access && client.may_use(GrantType::RefreshToken),
             code_challenge,
             prompt,
             resource: form.get("resource").map(str::to_owned),
-            scope: (!scope.is_empty()).then_some(scope),
+            scope,
             reply_to: reply_to.clone(),
             client,
         })
@@ -129,19 +127,16 @@ impl AuthorizationRequest {
 
     /// Checks before anybody signs in that the client may ask for the resource at all.
     pub fn check_target(&self, service: &Service, current: &Current) -> Result<(), OAuthError> {
-        let allowed = service.ceiling.of_client(&self.client, &current.policy);
-        let target = current.policy.target(&self.client, &allowed, self.resource.as_deref());
+        let target = service.ceiling.target(&self.client, self.resource.as_deref(), &current.policy);
         target.map(drop).map_err(|error| OAuthError::InvalidTarget(error.to_string()))
     }
 
     /// What the request comes to for `user`: the resource, and the scopes that both may have there.
     pub fn wish<'a>(&self, service: &Service, current: &'a Current, user: &User) -> Result<Wish<'a>, OAuthError> {
-        let policy = &current.policy;
-        let allowed = service.ceiling.of_client(&self.client, policy);
-        let resource = policy
-            .target(&self.client, &allowed, self.resource.as_deref())
+        let Allowed { resource, scope: both } = service
+            .ceiling
+            .allowed(&self.client, user, self.resource.as_deref(), &current.policy)
             .map_err(|error| OAuthError::InvalidTarget(error.to_string()))?;
-        let both = service.ceiling.of_both(&self.client, user, resource, policy);
         let scope = resolve(self.scope.as_deref(), &both, &resource.tools)
             .map_err(|refusal| OAuthError::InvalidScope(refusal.to_string()))?;
         Ok(Wish { resource, scope })

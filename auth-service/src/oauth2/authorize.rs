@@ -6,11 +6,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::authorization_request::{AuthorizationRequest, LocalRefusal, Prompt, Refusal, ReplyTo, Wish};
 use super::error::{OAuthError, permitted};
+use super::standing::{Lapsed, Standing};
 use crate::authorization_codes::{AuthorizationCode, CodeHandle};
+use crate::clients::GrantType;
 use crate::grants::{Consent, GrantId};
 use crate::pages::error::ErrorPage;
 use crate::pages::visitor::{SignedInVisitor, Visitor};
 use crate::service::Service;
+use crate::storage::Change;
 use crate::users::User;
 
 /// What comes next.
@@ -115,6 +118,7 @@ pub async fn issue_code(
         used: false,
     };
     let mut change = service.storage.change().await?;
+    check_still_allowed(service, &mut change, allowed, is_new).await?;
     if is_new {
         change.put_consent(allowed).await?;
     }
@@ -125,6 +129,27 @@ pub async fn issue_code(
         grant_id = %code.grant_id, "authorization code issued"
     );
     Ok(asked.reply_to.url(service, &[("code", handle.expose())]))
+}
+
+/// Looks again, in the change that issues the code: who was shut out in the meantime, or said no to what
+/// was allowed before, begins no grant any more.
+async fn check_still_allowed(
+    service: &Service,
+    change: &mut Change<'_>,
+    allowed: &Consent,
+    is_new: bool,
+) -> Result<(), OAuthError> {
+    let Consent { user_id, client_id, resource, scope, offline_access, .. } = allowed;
+    let standing = Standing::read(change, service, GrantType::AuthorizationCode, client_id, user_id)
+        .await
+        .map_err(Lapsed::at_authorization)?;
+    let given = standing.gives(resource, scope).map_err(Lapsed::at_authorization)?;
+    if is_new {
+        return Ok(());
+    }
+    let consent = change.consent(user_id, client_id, resource).await?;
+    let covers = consent.is_some_and(|consent| consent.covers(scope, *offline_access, &given.resource.tools));
+    if covers { Ok(()) } else { Err(OAuthError::ConsentRequired) }
 }
 
 impl ReplyTo {
