@@ -38,7 +38,8 @@ enum Next {
         ("resource" = Option<String>, Query, description = "RFC 8707; may be left out where there is only one"),
         ("scope" = Option<String>, Query, description = "Left out: all that both may; `offline_access` asks for a refresh token"),
         ("state" = Option<String>, Query),
-        ("prompt" = Option<String>, Query, description = "`none` or `consent`"),
+        ("prompt" = Option<String>, Query, description = "`none`, `consent`, `login` or `select_account`"),
+        ("max_age" = Option<u32>, Query, description = "How many seconds ago the person may have signed in"),
     ),
     responses(
         (status = 303, description = "To a page of ours, or to the redirect URI with code or error, state and iss"),
@@ -61,7 +62,8 @@ async fn decide(request: &HttpRequest, service: &Service) -> Result<Next, Refusa
     let current = service.current.now().await.map_err(|error| back(error.into()))?;
     asked.check_target(service, &current).map_err(back)?;
     let visitor = Visitor::of(request, service).await.map_err(|error| back(error.into()))?;
-    let Some(SignedInVisitor { user, .. }) = visitor.signed_in else {
+    let signed_in = visitor.signed_in.and_then(|visitor| asked.accepts(visitor, service.clock.now()));
+    let Some(SignedInVisitor { user, .. }) = signed_in else {
         return if asked.prompt == Prompt::None { Err(back(OAuthError::LoginRequired)) } else { Ok(Next::Login) };
     };
     let wish = asked.wish(service, &current, &user).map_err(back)?;
