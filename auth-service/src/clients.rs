@@ -219,16 +219,20 @@ impl ClientChanges {
     /// # Errors
     /// The first member that cannot be accepted.
     pub fn apply(self, client: &Client, policy: &Policy, now: UnixSeconds) -> Result<Client, InvalidMetadata> {
-        let claims_change = self.claims.is_some();
         let client = client.clone();
-        let roles = self.roles.unwrap_or(client.roles);
+        // Those that are stored stay, whatever was accepted when they came: a client can always be shut out.
+        if let Some(claims) = &self.claims {
+            check_claims(claims)?;
+        }
         let changed = Client {
             client_name: self.client_name.unwrap_or(client.client_name),
             grant_types: self.grant_types.unwrap_or(client.grant_types),
             token_endpoint_auth_method: self.token_endpoint_auth_method.unwrap_or(client.token_endpoint_auth_method),
             redirect_uris: self.redirect_uris.unwrap_or(client.redirect_uris),
-            limited_to_roles: self.limited_to_roles.unwrap_or(client.limited_to_roles || !roles.is_empty()),
-            roles,
+            limited_to_roles: self.limited_to_roles.unwrap_or_else(|| {
+                client.limited_to_roles || self.roles.as_ref().is_some_and(|roles| !roles.is_empty())
+            }),
+            roles: self.roles.unwrap_or(client.roles),
             resources: self.resources.unwrap_or(client.resources),
             claims: self.claims.unwrap_or(client.claims),
             access_token_ttl: self.access_token_ttl.unwrap_or(client.access_token_ttl),
@@ -237,10 +241,6 @@ impl ClientChanges {
             ..client
         };
         changed.check(policy)?;
-        // Claims that were accepted under older rules keep nobody from shutting the client out.
-        if claims_change {
-            check_claims(&changed.claims)?;
-        }
         Ok(changed)
     }
 }

@@ -45,8 +45,6 @@ pub struct SignedIn {
 pub struct PasswordChange {
     /// The session in which it is done, to be replaced by a new one.
     pub session: HandleHash,
-    /// The browser in which it is done, where that is known.
-    pub browser: Option<HandleHash>,
     /// The password until now.
     pub current: Secret,
     /// The one from now on.
@@ -55,6 +53,8 @@ pub struct PasswordChange {
     pub end_sessions: bool,
     /// Whether what clients were allowed ends.
     pub end_grants: bool,
+    /// The browser, by the hash of its handle, where it shows one: the limits know it again.
+    pub browser: Option<HandleHash>,
     /// From where.
     pub address: IpAddr,
 }

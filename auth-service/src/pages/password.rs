@@ -47,9 +47,7 @@ async fn changed(
     form: Result<Form, OAuthError>,
     service: &Service,
 ) -> Result<HttpResponse, ErrorPage> {
-    let Visitor { signed_in: Some(visitor), browser } = Visitor::of(request, service).await? else {
-        return Ok(to_login(service));
-    };
+    let Some(visitor) = Visitor::of(request, service).await?.signed_in else { return Ok(to_login(service)) };
     let mut form = form.map_err(|error| ErrorPage::of_form(&error))?;
     if !Purpose::Password.is_proven(request, &form, &visitor.session) {
         return Err(ErrorPage::forged(service.issuer.endpoint("/account/password")));
@@ -63,11 +61,11 @@ async fn changed(
     let Ok(new) = NewPassword::new(new) else { return Ok(again(ENGLISH.password_rule.to_owned())) };
     let wish = PasswordChange {
         session: visitor.session.hash(),
-        browser: browser.map(|browser| browser.hash()),
         current,
         new,
         end_sessions: form.get("end_sessions").is_some(),
         end_grants: form.get("end_grants").is_some(),
+        browser: cookies::browser(request, &service.issuer).map(|browser| browser.hash()),
         address: service.address_of(request),
     };
     let now = service.clock.now();
