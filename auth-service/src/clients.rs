@@ -261,6 +261,11 @@ impl Client {
         self.token_endpoint_auth_method == AuthenticationMethod::None
     }
 
+    /// Whether people may be sent back there.
+    pub fn accepts_redirect(&self, requested: &RedirectUri) -> bool {
+        self.redirect_uris.iter().any(|registered| registered.accepts(requested))
+    }
+
     /// How people are told of it.
     pub fn display_name(&self) -> &str {
         if self.client_name.is_empty() { self.client_id.as_str() } else { &self.client_name }

@@ -146,6 +146,15 @@ fn a_grant_type_that_is_taken_and_given_back_brings_no_grant_back() {
 }
 
 #[test]
+fn a_code_that_was_sent_to_a_redirect_uri_that_is_gone_is_no_good_and_grants_stay() {
+    let world = World::shared();
+    let of = Granted::new(&world, "redirected", &json!({}));
+    of.change_client(&json!({"redirect_uris": ["https://app.example/callback"]}));
+    assert_eq!(of.editor.redeem(&of.code, &[]).refusal(), (400, "invalid_grant".to_owned()));
+    let _ = of.editor.refresh(&of.refresh_token, &[]).expect(200);
+}
+
+#[test]
 fn a_client_that_becomes_public_keeps_nothing_that_its_secret_was_needed_for() {
     let world = World::shared();
     let metadata = json!({"client_name": "Web", "redirect_uris": ["http://127.0.0.1/callback"]});

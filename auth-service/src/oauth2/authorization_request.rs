@@ -172,9 +172,7 @@ async fn proven_client(form: &Form, service: &Service) -> Result<Client, LocalRe
 /// out cannot be compared.
 fn proven_redirect_uri(form: &Form, client: &Client) -> Result<RedirectUri, LocalRefusal> {
     let requested: Option<RedirectUri> = form.get("redirect_uri").and_then(|text| text.parse().ok());
-    requested
-        .filter(|requested| client.redirect_uris.iter().any(|registered| registered.accepts(requested)))
-        .ok_or(LocalRefusal::RedirectUri)
+    requested.filter(|requested| client.accepts_redirect(requested)).ok_or(LocalRefusal::RedirectUri)
 }
 
 /// A code, in the query: anything else would put tokens where they leak (RFC 9700 section 2.1.2).

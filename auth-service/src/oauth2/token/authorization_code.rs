@@ -36,6 +36,9 @@ pub async fn grant(service: &Service, client: &Client, form: &Form) -> Result<To
     }
     let standing =
         Standing::read(&mut change, service, GrantType::AuthorizationCode, &client.client_id, &code.user_id).await?;
+    if !standing.client.accepts_redirect(&code.redirect_uri) {
+        return Err(OAuthError::InvalidGrant("the code was sent to where the client is not any more".to_owned()));
+    }
     let grant = begun(&code, &standing.client, now);
     change.consume_code(&code.code_hash).await?;
     change.insert_grant(&grant).await?;
