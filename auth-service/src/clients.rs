@@ -52,6 +52,9 @@ pub struct Client {
     pub redirect_uris: BTreeSet<RedirectUri>,
     /// Its roles.
     pub roles: BTreeSet<RoleName>,
+    /// Whether what it may do for people is what its roles give: so from its first role on, also when the
+    /// last is taken away. Else it is what clients without roles may.
+    pub limited_to_roles: bool,
     /// The resources that it may ask for; `None`: all that its roles reach.
     pub resources: Option<BTreeSet<ResourceUri>>,
     /// The static claims of its tokens.
@@ -128,6 +131,8 @@ pub struct NewClient {
     /// Roles that exist; at most 64.
     #[schema(value_type = Vec<String>)]
     pub roles: BTreeSet<RoleName>,
+    /// Whether it may do for people what its roles give and nothing else; left out: where it has roles.
+    pub limited_to_roles: Option<bool>,
     /// The resources that it may ask for, by URI; left out: all that its roles reach.
     #[schema(value_type = Option<Vec<String>>)]
     pub resources: Option<BTreeSet<ResourceUri>>,
@@ -158,6 +163,9 @@ pub struct ClientChanges {
     /// New roles instead of the old ones.
     #[schema(value_type = Option<Vec<String>>)]
     pub roles: Option<BTreeSet<RoleName>>,
+    /// `false`, without roles: it may do for people what clients without roles may. Left out: what it is,
+    /// and `true` from the first role on.
+    pub limited_to_roles: Option<bool>,
     /// New resources instead of the old ones; `null`: all that its roles reach.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(deserialize_with = "present")]
@@ -191,6 +199,7 @@ impl NewClient {
             grant_types: self.grant_types.unwrap_or_else(|| GrantType::default_with(&self.redirect_uris)),
             token_endpoint_auth_method: self.token_endpoint_auth_method,
             redirect_uris: self.redirect_uris,
+            limited_to_roles: self.limited_to_roles.unwrap_or(!self.roles.is_empty()),
             roles: self.roles,
             resources: self.resources,
             claims: self.claims,
@@ -227,6 +236,9 @@ impl ClientChanges {
             grant_types: self.grant_types.unwrap_or(client.grant_types),
             token_endpoint_auth_method: self.token_endpoint_auth_method.unwrap_or(client.token_endpoint_auth_method),
             redirect_uris: self.redirect_uris.unwrap_or(client.redirect_uris),
+            limited_to_roles: self.limited_to_roles.unwrap_or_else(|| {
+                client.limited_to_roles || self.roles.as_ref().is_some_and(|roles| !roles.is_empty())
+            }),
             roles: self.roles.unwrap_or(client.roles),
             resources: self.resources.unwrap_or(client.resources),
             claims: self.claims.unwrap_or(client.claims),
@@ -254,6 +266,11 @@ impl Client {
     /// Whether it has nothing to prove itself with (OAuth 2.1 section 2.1).
     pub fn is_public(&self) -> bool {
         self.token_endpoint_auth_method == AuthenticationMethod::None
+    }
+
+    /// Whether people may be sent back there.
+    pub fn accepts_redirect(&self, requested: &RedirectUri) -> bool {
+        self.redirect_uris.iter().any(|registered| registered.accepts(requested))
     }
 
     /// How people are told of it.
@@ -291,6 +308,9 @@ impl Client {
         if let Some(role) = self.roles.iter().find(|role| policy.role(role.as_str()).is_none()) {
             return refuse(format!("there is no role {role}; create it first"));
         }
+        if !self.limited_to_roles && !self.roles.is_empty() {
+            return refuse("limited_to_roles false is for clients without roles: take them away too".to_owned());
+        }
         let resources = self.resources.iter().flatten();
         if resources.clone().count() > MOST_RESOURCES {
             return refuse(format!("a client has at most {MOST_RESOURCES} resources"));
@@ -313,12 +333,28 @@ impl Client {
         if !before.grant_types.is_subset(&self.grant_types) {
             return Some("grant type removed from client");
         }
+        if self.is_public() && !before.is_public() {
+            return Some("client made public");
+        }
+        if self.limited_to_roles && !before.limited_to_roles && before.may_use(GrantType::AuthorizationCode) {
+            return Some("client limited to its roles");
+        }
         let narrower = match (&before.resources, &self.resources) {
             (_, None) => false,
             (None, Some(_)) => true,
             (Some(before), Some(after)) => !before.is_subset(after),
         };
         narrower.then_some("resource removed from client")
+    }
+
+    /// Whether nothing that people granted it on the strength of `before` may outlive the change to
+    /// `self`: it is shut out, may not act for them any more, or need not prove any more who it is.
+    pub fn loses_grants_since(&self, before: &Self) -> bool {
+        let loses = |grant| before.may_use(grant) && !self.may_use(grant);
+        self.disabled
+            || loses(GrantType::AuthorizationCode)
+            || loses(GrantType::RefreshToken)
+            || (self.is_public() && !before.is_public())
     }
 }
 
@@ -467,5 +503,53 @@ mod tests {
         assert!(after(json!({"disabled": true})).is_some());
         assert!(after(json!({"roles": ["guard"]})).is_some());
         assert!(after(json!({"resources": ["https://id.example/revocations"]})).is_some());
+    }
+
+    #[test]
+    fn a_client_is_limited_to_its_roles_from_the_first_one_on_and_without_any_only_if_that_is_said() {
+        let changed = |client: &Client, changes: Value| {
+            let changes: ClientChanges = serde_json::from_value(changes).unwrap();
+            changes.apply(client, &policy(), UnixSeconds(8))
+        };
+        let never = validated(json!({"redirect_uris": ["https://app.example/cb"]})).unwrap();
+        let first = changed(&never, json!({"roles": ["guard"]})).unwrap();
+        let none_left = changed(&first, json!({"roles": []})).unwrap();
+        assert_eq!([never.limited_to_roles, first.limited_to_roles, none_left.limited_to_roles], [false, true, true]);
+        assert!(first.taken_away_since(&never).is_some(), "the first role takes everything else away");
+        assert!(!changed(&none_left, json!({"limited_to_roles": false})).unwrap().limited_to_roles);
+        assert!(changed(&first, json!({"limited_to_roles": false})).is_err());
+        assert!(validated(json!({"limited_to_roles": true})).unwrap().limited_to_roles);
+    }
+
+    #[test]
+    fn grants_end_with_a_client_that_is_shut_out_made_public_or_not_for_people_any_more() {
+        let before = validated(json!({"redirect_uris": ["https://app.example/cb"], "roles": ["guard"]})).unwrap();
+        let ends = |changes: Value| {
+            let changes: ClientChanges = serde_json::from_value(changes).unwrap();
+            changes.apply(&before, &policy(), UnixSeconds(8)).unwrap().loses_grants_since(&before)
+        };
+        for changes in [
+            json!({"disabled": true}),
+            json!({"token_endpoint_auth_method": "none"}),
+            json!({"grant_types": ["authorization_code"]}),
+            json!({"grant_types": ["client_credentials"], "redirect_uris": []}),
+        ] {
+            assert!(ends(changes.clone()), "{changes}");
+        }
+        for changes in [json!({"roles": []}), json!({"client_name": "New"}), json!({"access_token_ttl": 60})] {
+            assert!(!ends(changes.clone()), "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_client_whose_stored_claims_are_refused_today_can_still_be_shut_out() {
+        let mut stored = validated(json!({})).unwrap();
+        stored.claims.insert("active".to_owned(), json!(false));
+        let changed = |changes: Value| {
+            let changes: ClientChanges = serde_json::from_value(changes).unwrap();
+            changes.apply(&stored, &policy(), UnixSeconds(8))
+        };
+        assert!(changed(json!({"disabled": true})).unwrap().disabled);
+        assert!(changed(json!({"claims": stored.claims.clone()})).is_err());
     }
 }

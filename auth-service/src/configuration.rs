@@ -44,6 +44,10 @@ pub struct ClientDefinition {
     pub redirect_uris: BTreeSet<RedirectUri>,
     /// Its roles.
     pub roles: BTreeSet<RoleName>,
+    /// Whether it may do for people what its roles give and nothing else; left out: what it is, and so
+    /// where it has roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_to_roles: Option<bool>,
     /// The resources that it may ask for; left out: all that its roles reach.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<BTreeSet<ResourceUri>>,
@@ -144,6 +148,7 @@ impl From<ClientDefinition> for NewClient {
             token_endpoint_auth_method: definition.token_endpoint_auth_method,
             redirect_uris: definition.redirect_uris,
             roles: definition.roles,
+            limited_to_roles: definition.limited_to_roles,
             resources: definition.resources,
             claims: definition.claims,
             access_token_ttl: definition.access_token_ttl,
@@ -162,6 +167,7 @@ impl From<&Client> for ClientDefinition {
             token_endpoint_auth_method: client.token_endpoint_auth_method,
             redirect_uris: client.redirect_uris.clone(),
             roles: client.roles.clone(),
+            limited_to_roles: (client.limited_to_roles && client.roles.is_empty()).then_some(true),
             resources: client.resources.clone(),
             claims: client.claims.clone(),
             access_token_ttl: client.access_token_ttl,

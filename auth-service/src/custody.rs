@@ -51,7 +51,8 @@ pub enum CustodyError {
     Known(KeyId),
     /// As many are published as there may be.
     #[error(
-        "there are {MOST_KEYS} signing keys already; `keys list` says until when each is published,          and one that nobody needs can be withdrawn"
+        "there are {MOST_KEYS} signing keys already; `keys list` says until when each is published, \
+         and one that nobody needs can be withdrawn"
     )]
     TooMany,
     /// The database failed.

@@ -1,10 +1,10 @@
-//! What a user may let a client do: never more than both may. Owns the ceiling of clients that have
-//! no roles of their own; what is asked for within it is [`bailiwick_core::resolve`]'s.
+//! What a user may let a client do: never more than both may. Owns the ceiling of clients that are not
+//! limited to roles; what is asked for within it is [`bailiwick_core::resolve`]'s.
 
 use bailiwick_core::{Scope, ScopeSet, What};
 
 use crate::clients::Client;
-use crate::policy::Policy;
+use crate::policy::{InvalidTarget, Policy};
 use crate::resources::Resource;
 use crate::users::User;
 
@@ -12,15 +12,25 @@ use crate::users::User;
 #[derive(Clone, Debug, Default)]
 pub struct Ceiling(Option<ScopeSet>);
 
+/// What a user may let a client do at one resource.
+#[derive(Debug)]
+pub struct Allowed<'a> {
+    /// The resource.
+    pub resource: &'a Resource,
+    /// What both may there.
+    pub scope: ScopeSet,
+}
+
 impl Ceiling {
     /// These scopes; without any, everything at every resource that is not the service's own.
     pub fn new(scope: Option<ScopeSet>) -> Self {
         Self(scope)
     }
 
-    /// What `client` may do for users at most, at every resource.
-    pub fn of_client(&self, client: &Client, policy: &Policy) -> ScopeSet {
-        if !client.roles.is_empty() {
+    /// What `client` may do for users at most, at every resource. Where its roles are its limit, none of
+    /// them left is nothing.
+    fn of_client(&self, client: &Client, policy: &Policy) -> ScopeSet {
+        if client.limited_to_roles {
             return policy.allowed(&client.roles);
         }
         let everything = || {
@@ -30,14 +40,35 @@ impl Ceiling {
         self.0.clone().unwrap_or_else(everything)
     }
 
-    /// What `user` may let `client` do at `resource`.
-    pub fn of_both(&self, client: &Client, user: &User, resource: &Resource, policy: &Policy) -> ScopeSet {
-        self.of_client(client, policy).intersection(&policy.allowed(&user.roles), &resource.tools)
+    /// The resource at which `client` wants to act for somebody, as far as it may ask for it.
+    pub fn target<'a>(
+        &self,
+        client: &Client,
+        requested: Option<&str>,
+        policy: &'a Policy,
+    ) -> Result<&'a Resource, InvalidTarget> {
+        policy.target(client, &self.of_client(client, policy), requested)
+    }
+
+    /// What `user` may let `client` do at the resource that it asks for.
+    pub fn allowed<'a>(
+        &self,
+        client: &Client,
+        user: &User,
+        requested: Option<&str>,
+        policy: &'a Policy,
+    ) -> Result<Allowed<'a>, InvalidTarget> {
+        let ceiling = self.of_client(client, policy);
+        let resource = policy.target(client, &ceiling, requested)?;
+        let scope = ceiling.intersection(&policy.allowed(&user.roles), &resource.tools);
+        Ok(Allowed { resource, scope })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use bailiwick_core::UnixSeconds;
     use serde_json::json;
 
@@ -74,8 +105,9 @@ mod tests {
 
     fn both(ceiling: &Ceiling, client_roles: &[&str], user_roles: &[&str], resource: &str) -> String {
         let policy = policy();
-        let resource = policy.resource(resource).unwrap();
-        ceiling.of_both(&client(client_roles), &user(user_roles), resource, &policy).to_string()
+        let resource = policy.resource(resource).unwrap().resource.to_string();
+        let allowed = ceiling.allowed(&client(client_roles), &user(user_roles), Some(&resource), &policy);
+        allowed.map_or_else(|_| "no target".to_owned(), |allowed| allowed.scope.to_string())
     }
 
     #[test]
@@ -97,10 +129,22 @@ mod tests {
     fn a_client_without_roles_reaches_every_resource_but_the_services_own() {
         let open = Ceiling::default();
         assert_eq!(both(&open, &[], &["Officer", "admin"], "hr"), "hr:*");
-        assert_eq!(both(&open, &[], &["Officer", "admin"], "admin"), "");
+        assert_eq!(both(&open, &[], &["Officer", "admin"], "admin"), "no target");
         assert_eq!(both(&open, &["admin"], &["admin"], "admin"), "admin:*");
         let narrow = Ceiling::new(Some("hr:read".parse().unwrap()));
         assert_eq!(both(&narrow, &[], &["Officer"], "hr"), "hr:read");
-        assert_eq!(both(&Ceiling::new(Some(ScopeSet::default())), &[], &["Officer"], "hr"), "");
+        assert_eq!(both(&Ceiling::new(Some(ScopeSet::default())), &[], &["Officer"], "hr"), "no target");
+    }
+
+    #[test]
+    fn a_client_that_lost_its_last_role_may_do_nothing_also_where_resources_are_named_for_it() {
+        let policy = policy();
+        let hr = policy.resource("hr").unwrap().resource.clone();
+        let lost = Client { roles: BTreeSet::new(), ..client(&["Officer"]) };
+        let ceiling = Ceiling::default();
+        assert!(ceiling.target(&lost, Some(hr.as_str()), &policy).is_err());
+        let named = Client { resources: Some(BTreeSet::from([hr.clone()])), ..lost };
+        let allowed = ceiling.allowed(&named, &user(&["Officer"]), Some(hr.as_str()), &policy).unwrap();
+        assert!(allowed.scope.is_empty());
     }
 }

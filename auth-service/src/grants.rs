@@ -58,6 +58,25 @@ impl fmt::Display for GrantId {
     }
 }
 
+/// The `scope` of a request, with [`OFFLINE_ACCESS`] told apart.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RequestedScope {
+    /// The scopes of the grammar; `None`: none was named.
+    pub scope: Option<String>,
+    /// Whether a refresh token is wanted.
+    pub offline_access: bool,
+}
+
+impl RequestedScope {
+    /// Reads the parameter.
+    pub fn read(text: Option<&str>) -> Self {
+        let words = || text.unwrap_or_default().split(' ').filter(|word| !word.is_empty());
+        let scope: Vec<&str> = words().filter(|word| *word != OFFLINE_ACCESS).collect();
+        let offline_access = words().any(|word| word == OFFLINE_ACCESS);
+        Self { scope: (!scope.is_empty()).then(|| scope.join(" ")), offline_access }
+    }
+}
+
 /// A grant that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -148,6 +167,17 @@ mod tests {
             assert_eq!(covers(given, false, asked, false), covered, "{given} {asked}");
         }
         assert!(!covers("hr:*", false, "hr:*", true) && covers("hr:*", true, "hr:*", true));
+    }
+
+    #[test]
+    fn the_wish_for_a_refresh_token_is_told_apart_from_the_scopes() {
+        let read = |text| {
+            let RequestedScope { scope, offline_access } = RequestedScope::read(text);
+            (scope.unwrap_or_default(), offline_access)
+        };
+        assert_eq!(read(None), (String::new(), false));
+        assert_eq!(read(Some(" offline_access ")), (String::new(), true));
+        assert_eq!(read(Some("hr:read offline_access  hr:write")), ("hr:read hr:write".to_owned(), true));
     }
 
     #[test]

@@ -10,4 +10,5 @@ pub mod introspect;
 pub mod jwks;
 pub mod metadata;
 pub mod revoke;
+pub mod standing;
 pub mod token;

@@ -161,6 +161,7 @@ mod tests {
             token_endpoint_auth_method: AuthenticationMethod::ClientSecretBasic,
             redirect_uris: BTreeSet::new(),
             roles: BTreeSet::from_iter([role.parse().unwrap()]),
+            limited_to_roles: true,
             resources: resources.map(|uris| uris.iter().map(|uri| uri.parse().unwrap()).collect()),
             claims: Map::new(),
             access_token_ttl: None,

@@ -18,8 +18,8 @@ use crate::token::InvalidToken;
 pub const CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 /// The claims that a client's static `claims` may not set, because the service or a later
-/// extension gives them a meaning.
-pub const RESERVED_CLAIMS: [&str; 23] = [
+/// extension gives them a meaning, or introspection says them of every token (RFC 7662 section 2.2).
+pub const RESERVED_CLAIMS: [&str; 26] = [
     "iss",
     "sub",
     "aud",
@@ -43,6 +43,9 @@ pub const RESERVED_CLAIMS: [&str; 23] = [
     "nonce",
     "groups",
     "entitlements",
+    "active",
+    "token_type",
+    "username",
 ];
 
 /// The claims of one access token.

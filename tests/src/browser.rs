@@ -14,6 +14,7 @@ const MOST_REDIRECTS: usize = 10;
 pub struct Browser {
     http: Http,
     cookies: Mutex<BTreeMap<String, String>>,
+    address: Option<String>,
 }
 
 /// A form of a page: where it goes, and what it would send as it stands.
@@ -32,6 +33,12 @@ impl Browser {
         Self::default()
     }
 
+    /// One that comes from that address, as a proxy says that the service trusts.
+    #[must_use]
+    pub fn from_address(address: &str) -> Self {
+        Self { address: Some(address.to_owned()), ..Self::default() }
+    }
+
     /// The value of a cookie, empty where there is none.
     #[must_use]
     pub fn cookie(&self, name: &str) -> String {
@@ -46,7 +53,8 @@ impl Browser {
     /// Another browser with the same cookies.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self { http: Http::new(), cookies: Mutex::new(self.cookies.lock().unwrap().clone()) }
+        let cookies = Mutex::new(self.cookies.lock().unwrap().clone());
+        Self { http: Http::new(), cookies, address: self.address.clone() }
     }
 
     /// `GET url`, and nothing more.
@@ -95,6 +103,10 @@ impl Browser {
         let cookies: Vec<String> =
             self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = if cookies.is_empty() { request } else { request.header("Cookie", cookies.join("; ")) };
+        let request = match &self.address {
+            Some(address) => request.header("X-Forwarded-For", address),
+            None => request,
+        };
         let answer = http::send(request);
         for cookie in answer.headers.get_all("set-cookie") {
             let cookie = cookie.to_str().unwrap();

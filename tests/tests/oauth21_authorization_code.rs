@@ -4,7 +4,7 @@
 use std::thread;
 
 use bailiwick_e2e::editor::{REDIRECT_URI, carried};
-use bailiwick_e2e::{Answer, Browser, Editor, World, http};
+use bailiwick_e2e::{Answer, Browser, Editor, Form, World, http};
 use serde_json::json;
 
 /// The refusal was told to the person, and the browser stays here.
@@ -304,6 +304,49 @@ fn without_a_resource_the_only_one_is_meant_and_among_several_none() {
     let token = only.redeem(&code, &[("resource", None)]).expect(200);
     let claims = bailiwick_e2e::jwt::claims(&token.text("access_token"));
     assert_eq!(claims["aud"], world.hr.resource);
-    let twice = format!("{}&resource=https%3A%2F%2Fother.example", only.url(&[]));
-    told_here(&browser.get(&twice));
+}
+
+#[test]
+fn a_parameter_that_stands_twice_is_told_to_the_client_once_that_is_proven() {
+    let world = World::shared();
+    let (editor, browser) = (world.editor(), Browser::new());
+    let twice = |more: &str| browser.get(&format!("{}&{more}", editor.url(&[])));
+    told_back(&world, &twice("resource=https%3A%2F%2Fother.example"), "invalid_target");
+    told_back(&world, &twice("scope=hr%3Aread&scope=hr%3A*"), "invalid_request");
+    told_back(&world, &twice("code_challenge=x"), "invalid_request");
+    let answer = twice("state=another").expect(303);
+    assert_eq!(carried(&answer, "error"), "invalid_request");
+    assert!(!answer.header("location").contains("state="), "neither of the two is the state: {answer:#?}");
+    told_here(&twice("client_id=other"));
+    told_here(&twice("redirect_uri=https%3A%2F%2Fevil.example%2F"));
+}
+
+#[test]
+fn a_client_that_wants_the_person_to_sign_in_anew_gets_no_code_before() {
+    let world = World::shared();
+    let (person, editor, browser) = (world.person("anew", &["Officer"]), world.editor(), Browser::new());
+    let _ = person.allow(&browser, &editor, &[]);
+    for (name, value) in
+        [("prompt", "login"), ("prompt", "select_account"), ("max_age", "0"), ("prompt", "login consent")]
+    {
+        let before = browser.cookie("bailiwick_session");
+        let url = editor.url(&[(name, Some(value))]);
+        let page = browser.open(&url).expect(200);
+        assert!(page.body.contains("name=\"password\""), "{name}={value}: {page:#?}");
+        let consent = browser.open(&url.replace("/oauth2/authorize", "/consent")).expect(200);
+        assert!(consent.body.contains("name=\"password\""), "{name}={value}: {consent:#?}");
+        let mut answer = person.sign_in_at(&browser, &page);
+        if value.contains("consent") {
+            answer = browser.submit(&Form::to(&answer, "/consent").with("decision", "allow"));
+        }
+        assert!(!carried(&answer, "code").is_empty(), "{name}={value}: {answer:#?}");
+        assert_ne!(browser.cookie("bailiwick_session"), before, "{name}={value}");
+    }
+    let recently = browser.get(&editor.url(&[("max_age", Some("3600"))])).expect(303);
+    assert!(!carried(&recently, "code").is_empty(), "{recently:#?}");
+    let unasked = browser.get(&editor.url(&[("max_age", Some("0")), ("prompt", Some("none"))]));
+    told_back(&world, &unasked, "login_required");
+    for nonsense in ["-1", "soon"] {
+        told_back(&world, &browser.get(&editor.url(&[("max_age", Some(nonsense))])), "invalid_request");
+    }
 }

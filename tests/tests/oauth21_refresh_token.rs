@@ -71,6 +71,36 @@ fn a_refresh_never_goes_beyond_the_grant_and_may_ask_for_less() {
 }
 
 #[test]
+fn a_refresh_may_name_all_that_was_granted_as_it_was() {
+    let world = World::shared();
+    let (_, editor, first) = granted(&world, "as-granted");
+    let mut token = first.text("refresh_token");
+    for (scope, given) in
+        [("hr:* offline_access", "hr:*"), ("offline_access", "hr:*"), ("hr:read offline_access", "hr:read")]
+    {
+        let answer = editor.refresh(&token, &[("scope", Some(scope))]).expect(200);
+        assert_eq!(answer.text("scope"), given, "{scope}");
+        token = answer.text("refresh_token");
+    }
+}
+
+#[test]
+fn a_grant_of_which_nothing_is_left_is_an_invalid_grant_and_no_question_of_scopes() {
+    let world = World::shared();
+    let (person, editor, first) = granted(&world, "nothing-left");
+    let (token, browser) = (first.text("refresh_token"), Browser::new());
+    let code = person.allow(&browser, &editor, &OFFLINE);
+    let path = format!("/users/{}", person.user_id);
+    let _ = world.admin().patch(&path, &json!({"roles": []})).expect(200);
+    for changes in [&[][..], &[("scope", Some("hr:read"))]] {
+        refused(&editor.refresh(&token, changes));
+    }
+    refused(&editor.redeem(&code, &[]));
+    let _ = world.admin().patch(&path, &json!({"roles": ["Reader"]})).expect(200);
+    assert_eq!(editor.refresh(&token, &[]).expect(200).text("scope"), "hr:read", "the grant itself has not ended");
+}
+
+#[test]
 fn a_retry_after_a_lost_answer_gets_the_same_successor() {
     let world = World::shared();
     let (_, editor, first) = granted(&world, "retry");
@@ -147,9 +177,9 @@ fn a_client_that_is_shut_out_or_deleted_refreshes_nothing() {
     let _ = world.admin().patch(&path, &json!({"disabled": true})).expect(200);
     assert_eq!(editor.refresh(&first.text("refresh_token"), &[]).refusal(), (401, "invalid_client".to_owned()));
     let _ = world.admin().patch(&path, &json!({"disabled": false})).expect(200);
-    let second = editor.refresh(&first.text("refresh_token"), &[]).expect(200);
+    refused(&editor.refresh(&first.text("refresh_token"), &[]));
     let _ = world.admin().delete(&path).expect(204);
-    assert_eq!(editor.refresh(&second.text("refresh_token"), &[]).refusal(), (401, "invalid_client".to_owned()));
+    assert_eq!(editor.refresh(&first.text("refresh_token"), &[]).refusal(), (401, "invalid_client".to_owned()));
 }
 
 #[test]

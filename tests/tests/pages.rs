@@ -278,6 +278,36 @@ fn guessing_is_slowed_and_the_owner_in_a_known_browser_still_gets_in_and_changes
 }
 
 #[test]
+fn strangers_who_guess_from_many_addresses_do_not_keep_the_owner_from_changing_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Service::start("auth-service", |port| {
+        let mut command = AuthService::serve(folder.path(), port);
+        command.env("AUTH_TRUSTED_PROXIES", "127.0.0.0/8");
+        command
+    });
+    let auth = AuthService::with_process(process, folder.path());
+    let person = Person::register(&auth.admin(&auth.make_administrator("admin")), "ada", &[]);
+    let (owner, at) = (Browser::from_address("203.0.113.1"), |path: &str| format!("{}{path}", auth.issuer));
+    let _ = person.sign_in_at(&owner, &owner.open(&at("/login")).expect(200)).expect(200);
+    for host in 0..12 {
+        let stranger = Browser::from_address(&format!("198.51.100.{host}"));
+        let guess = Form::to(&stranger.open(&at("/login")).expect(200), "/login");
+        let guess = guess.with("username", &person.username).with("password", "a wrong password");
+        for _ in 0..10 {
+            assert!(matches!(stranger.post(&guess.action, &guess.fields).status, 400 | 429));
+        }
+    }
+    let stranger = Browser::from_address("198.51.100.99");
+    let login = stranger.open(&at("/login")).expect(200);
+    let _ = person.sign_in_at(&stranger, &login).expect(429);
+    let form = Form::to(&owner.open(&at("/account/password")).expect(200), "/account/password")
+        .with("current_password", &person.password)
+        .with("new_password", "a new good password")
+        .with("new_password_again", "a new good password");
+    assert!(owner.submit(&form).expect(200).body.contains("Your password is changed"));
+}
+
+#[test]
 fn signing_out_ends_the_session_for_every_copy_of_it() {
     let world = World::shared();
     let person = world.person("out", &[]);

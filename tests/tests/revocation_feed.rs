@@ -71,6 +71,22 @@ fn whatever_takes_something_from_a_client_appends_an_event_of_the_client() {
 }
 
 #[test]
+fn a_client_for_people_that_is_made_public_or_gets_its_first_role_appends_an_event_of_the_client() {
+    let world = World::shared();
+    let (admin, reader) = (world.admin(), reader(&world));
+    for (changes, reason) in [
+        (json!({"token_endpoint_auth_method": "none"}), "client made public"),
+        (json!({"roles": ["Officer"]}), "client limited to its roles"),
+    ] {
+        let client = admin.create_client(&json!({"redirect_uris": ["http://127.0.0.1/callback"]}));
+        let events = appended(&reader, &client.id, || {
+            let _ = admin.patch(&format!("/clients/{}", client.id), &changes).expect(200);
+        });
+        assert_eq!(events, one("client", reason), "{changes}");
+    }
+}
+
+#[test]
 fn a_retired_secret_takes_the_tokens_with_it_where_that_is_said() {
     let world = World::shared();
     let (admin, reader) = (world.admin(), reader(&world));

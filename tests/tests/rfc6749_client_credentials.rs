@@ -105,6 +105,20 @@ fn failed_basic_authentication_is_answered_with_a_basic_challenge() {
 }
 
 #[test]
+fn an_assertion_is_no_second_way_to_authenticate_and_none_that_there_is() {
+    let world = World::shared();
+    let client = officer(&world);
+    for assertion in ["client_assertion=x", "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Ajwt-bearer"] {
+        let body = format!("{GRANT}&{assertion}");
+        assert_eq!(with_basic(&world, &client, &body).refusal(), (400, "invalid_request".to_owned()), "{assertion}");
+        let posted = format!("{body}&client_id={}&client_secret={}", client.id, client.secret);
+        assert_eq!(http::send(request(&world, &posted)).refusal(), (400, "invalid_request".to_owned()));
+        let alone = format!("{body}&client_id={}", world.editor().client_id);
+        assert_eq!(http::send(request(&world, &alone)).refusal(), (401, "invalid_client".to_owned()));
+    }
+}
+
+#[test]
 fn no_authentication_at_all_is_an_invalid_client() {
     let world = World::shared();
     assert_eq!(http::send(request(&world, GRANT)).refusal(), (401, "invalid_client".to_owned()));

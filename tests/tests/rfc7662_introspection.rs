@@ -22,6 +22,15 @@ fn the_own_client_is_told_what_the_token_says() {
 }
 
 #[test]
+fn no_static_claim_says_what_introspection_says_itself() {
+    let world = World::shared();
+    for (name, value) in [("active", json!(false)), ("token_type", json!("N_A")), ("username", json!("root"))] {
+        let answer = world.admin().post("/clients", &json!({"claims": {name: value}}));
+        assert_eq!(answer.refusal(), (400, "invalid_client_metadata".to_owned()), "{name}");
+    }
+}
+
+#[test]
 fn a_guard_of_the_resource_is_told() {
     let world = World::shared();
     let token = world.hr_token(&["Officer"], "");

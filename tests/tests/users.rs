@@ -57,6 +57,22 @@ fn what_cannot_be_accepted_is_told_and_nothing_is_done() {
 }
 
 #[test]
+fn the_identifier_of_a_user_who_was_deleted_is_given_to_nobody_else() {
+    let world = World::shared();
+    let admin = world.admin();
+    let user = |username: &str| json!({"username": username, "user_id": "usr_former"});
+    let _ = admin.post("/users", &user("former")).expect(201);
+    let _ = admin.delete("/users/usr_former").expect(204);
+    let answer = admin.post("/users", &user("successor"));
+    assert_eq!(answer.refusal(), (409, "conflict".to_owned()));
+    assert!(answer.text("error_description").contains("deleted"), "{answer:#?}");
+    let by_hand = world.auth.run(&["user", "create", "--id", "usr_former", "--username", "by-hand", "--no-password"]);
+    assert!(by_hand.code == 1 && by_hand.stderr.contains("deleted"), "{by_hand:#?}");
+    let again = admin.post("/users", &json!({"username": "former"})).expect(201);
+    assert_ne!(again.text("user_id"), "usr_former", "a name may be taken anew");
+}
+
+#[test]
 fn lists_of_users_are_paged() {
     let world = World::shared();
     let admin = world.admin();

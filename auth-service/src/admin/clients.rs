@@ -39,6 +39,8 @@ pub struct ClientView {
     /// Its roles.
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<RoleName>,
+    /// Whether it may do for people what its roles give and nothing else.
+    limited_to_roles: bool,
     /// The resources that it may ask for; `null`: all that its roles reach.
     #[schema(value_type = Option<Vec<String>>)]
     resources: Option<BTreeSet<ResourceUri>>,
@@ -101,6 +103,7 @@ impl From<Client> for ClientView {
             token_endpoint_auth_method: client.token_endpoint_auth_method,
             redirect_uris: client.redirect_uris,
             roles: client.roles,
+            limited_to_roles: client.limited_to_roles,
             resources: client.resources,
             claims: client.claims,
             access_token_ttl: client.access_token_ttl,
@@ -190,7 +193,8 @@ pub async fn show(request: HttpRequest, service: web::Data<Service>) -> Result<H
     Ok(HttpResponse::Ok().json(ClientDetails::from(found)))
 }
 
-/// Changes a client: what is absent stays. Its tokens end where something is taken away.
+/// Changes a client: what is absent stays. Its tokens end where something is taken away, and with a
+/// resource, with a grant type or when it is shut out or made public, what people granted it.
 #[utoipa::path(
     patch, operation_id = "update_client",
     path = "/admin/v1/clients/{client_id}", tag = "Clients", security(("token" = ["admin:write"])),

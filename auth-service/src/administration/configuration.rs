@@ -125,6 +125,10 @@ impl Administration {
         definition: ClientDefinition,
     ) -> Result<Option<Difference>, AdministrationError> {
         let before = change.client(&client_id).await?;
+        // A file that says nothing of it lifts no limit: of a client that loses its last role least of all.
+        let is_limited = before.as_ref().is_some_and(|before| before.limited_to_roles);
+        let limited_to_roles = definition.limited_to_roles.or(is_limited.then_some(true));
+        let definition = ClientDefinition { limited_to_roles, ..definition };
         let after = NewClient::from(definition).validate(client_id.clone(), policy, self.clock.now());
         let after =
             after.map_err(|error| AdministrationError::InvalidMetadata(format!("client {client_id}: {error}")))?;

@@ -21,6 +21,7 @@ impl Administration {
         match change.insert_user(&user, hash.as_deref()).await? {
             Inserted::Stored => {}
             Inserted::UserIdTaken => return Err(taken("user_id", &user.user_id)),
+            Inserted::UserIdFormer => return Err(former(&user.user_id)),
             Inserted::UsernameTaken => return Err(taken("username", &user.username)),
         }
         change.commit().await?;
@@ -89,6 +90,12 @@ impl Administration {
 
 async fn existing(change: &mut Change<'_>, user_id: &UserId) -> Result<User, AdministrationError> {
     change.user(user_id).await?.ok_or_else(|| not_found("user", user_id))
+}
+
+fn former(user_id: &UserId) -> AdministrationError {
+    AdministrationError::Conflict(format!(
+        "the user_id {user_id} was that of a user who was deleted, and is given to nobody else; choose another, or none"
+    ))
 }
 
 fn taken(member: &str, name: &dyn std::fmt::Display) -> AdministrationError {

@@ -122,9 +122,12 @@ pub struct UpdateClient {
     /// Its roles from now on; may be repeated
     #[arg(long = "role", value_name = "ROLE", conflicts_with = "no_roles")]
     roles: Vec<RoleName>,
-    /// Take all roles away
+    /// Take all roles away: it may do nothing any more
     #[arg(long)]
     no_roles: bool,
+    /// Take all roles away, and let it do for people what a client may that never had any
+    #[arg(long, conflicts_with_all = ["roles", "no_roles"])]
+    no_role_limit: bool,
     /// The resources that it may ask for from now on, by URI; may be repeated
     #[arg(long = "resource", value_name = "URI", conflicts_with = "any_resource")]
     resources: Vec<ResourceUri>,
@@ -270,6 +273,10 @@ fn show(found: ClientWithSecrets, format: Format) -> Result<(), CommandError> {
 
 fn described(found: &ClientWithSecrets) -> String {
     let client = &found.client;
+    let roles = match (client.roles.is_empty(), client.limited_to_roles) {
+        (true, true) => "none any more: it may do nothing".to_owned(),
+        _ => joined(&client.roles),
+    };
     let head = lines([
         ("client_id", client.client_id.to_string()),
         ("name", client.client_name.clone()),
@@ -277,7 +284,7 @@ fn described(found: &ClientWithSecrets) -> String {
         ("grants", joined(client.grant_types.iter().map(|grant| grant.as_str()))),
         ("authenticates by", client.token_endpoint_auth_method.as_str().to_owned()),
         ("redirect_uris", joined(&client.redirect_uris)),
-        ("roles", joined(&client.roles)),
+        ("roles", roles),
         ("resources", client.resources.as_ref().map_or("all that its roles reach".to_owned(), joined)),
         ("claims", Value::Object(client.claims.clone()).to_string()),
         ("token lifetime", format!("{} s", client.access_token_lifetime().as_secs())),
@@ -320,7 +327,9 @@ impl UpdateClient {
             token_endpoint_auth_method: None,
             redirect_uris: (self.no_redirect_uris || !self.redirect_uris.is_empty())
                 .then(|| BTreeSet::from_iter(self.redirect_uris)),
-            roles: (self.no_roles || !self.roles.is_empty()).then(|| BTreeSet::from_iter(self.roles)),
+            roles: (self.no_roles || self.no_role_limit || !self.roles.is_empty())
+                .then(|| BTreeSet::from_iter(self.roles)),
+            limited_to_roles: self.no_role_limit.then_some(false),
             resources: if self.any_resource { Some(None) } else { resources },
             claims: (!self.claims.is_empty()).then(|| Map::from_iter(self.claims)),
             access_token_ttl: self.access_token_ttl.map(Some),

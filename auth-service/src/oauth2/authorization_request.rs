@@ -2,15 +2,19 @@
 //! redirect URI are proven, what is wrong is told to the person; from then on, to the client. What a
 //! request asks for is resolved anew at each step, so that no step rests on what a form brought back.
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
-use bailiwick_core::{ClientId, ScopeSet, resolve};
+use bailiwick_core::{ClientId, ScopeSet, UnixSeconds, resolve};
 
 use super::error::OAuthError;
-use super::form::Form;
+use super::form::{Form, form_decoded, stands_twice};
 use crate::authorization_codes::CodeChallenge;
 use crate::clients::{Client, GrantType};
 use crate::current::Current;
-use crate::grants::OFFLINE_ACCESS;
+use crate::delegation::Allowed;
+use crate::grants::RequestedScope;
+use crate::pages::visitor::SignedInVisitor;
 use crate::redirect_uris::RedirectUri;
 use crate::resources::Resource;
 use crate::service::Service;
@@ -78,6 +82,8 @@ pub struct AuthorizationRequest {
     pub offline_access: bool,
     /// Whether the person is asked.
     pub prompt: Prompt,
+    signs_in_anew: bool,
+    longest_since_sign_in: Option<Duration>,
     resource: Option<String>,
     scope: Option<String>,
 }
@@ -100,10 +106,13 @@ impl AuthorizationRequest {
         if query.len() > LONGEST_QUERY || !query.is_ascii() {
             return Err(malformed(format!("the request has more than {LONGEST_QUERY} bytes, or others than ASCII")));
         }
-        let form = Form::parse(query.as_bytes()).map_err(|error| malformed(error.to_string()))?;
+        let (form, repeated) = Form::read(query.as_bytes()).map_err(|error| malformed(error.to_string()))?;
         let client = proven_client(&form, service).await.map_err(Refusal::Here)?;
         let redirect_uri = proven_redirect_uri(&form, &client).map_err(Refusal::Here)?;
         let reply_to = ReplyTo { redirect_uri, state: form.get("state").map(str::to_owned) };
+        if let Some(name) = repeated.first() {
+            return Err(Refusal::Back(reply_to, stands_twice(name)));
+        }
         Self::check(&form, client, &reply_to).map_err(|error| Refusal::Back(reply_to, error))
     }
 
@@ -111,37 +120,41 @@ impl AuthorizationRequest {
     fn check(form: &Form, client: Client, reply_to: &ReplyTo) -> Result<Self, OAuthError> {
         check_response(form)?;
         let code_challenge = check_proof_key(form)?;
-        let prompt = check_prompt(form)?;
-        let words: Vec<&str> =
-            form.get("scope").unwrap_or_default().split(' ').filter(|word| !word.is_empty()).collect();
-        let wants_offline = words.contains(&OFFLINE_ACCESS);
-        let scope = words.into_iter().filter(|word| *word != OFFLINE_ACCESS).collect::<Vec<_>>().join(" ");
+        let (prompt, signs_in_anew) = check_prompt(form)?;
+        let RequestedScope { scope, offline_access } = RequestedScope::read(form.get("scope"));
         Ok(Self {
-            offline_access: wants_offline && client.may_use(GrantType::RefreshToken),
+            offline_access: offline_access && client.may_use(GrantType::RefreshToken),
             code_challenge,
             prompt,
+            signs_in_anew,
+            longest_since_sign_in: check_max_age(form)?,
             resource: form.get("resource").map(str::to_owned),
-            scope: (!scope.is_empty()).then_some(scope),
+            scope,
             reply_to: reply_to.clone(),
             client,
         })
     }
 
+    /// Who has signed in, as far as that was recently enough for the request: not before it, where the client
+    /// wants it so (OpenID Connect Core section 3.1.2.1, `prompt=login` and `max_age`).
+    pub fn accepts(&self, visitor: SignedInVisitor, now: UnixSeconds) -> Option<SignedInVisitor> {
+        let age = now.since(visitor.signed_in_at);
+        let is_too_old = self.longest_since_sign_in.is_some_and(|longest| longest.is_zero() || age > longest);
+        (!self.signs_in_anew && !is_too_old).then_some(visitor)
+    }
+
     /// Checks before anybody signs in that the client may ask for the resource at all.
     pub fn check_target(&self, service: &Service, current: &Current) -> Result<(), OAuthError> {
-        let allowed = service.ceiling.of_client(&self.client, &current.policy);
-        let target = current.policy.target(&self.client, &allowed, self.resource.as_deref());
+        let target = service.ceiling.target(&self.client, self.resource.as_deref(), &current.policy);
         target.map(drop).map_err(|error| OAuthError::InvalidTarget(error.to_string()))
     }
 
     /// What the request comes to for `user`: the resource, and the scopes that both may have there.
     pub fn wish<'a>(&self, service: &Service, current: &'a Current, user: &User) -> Result<Wish<'a>, OAuthError> {
-        let policy = &current.policy;
-        let allowed = service.ceiling.of_client(&self.client, policy);
-        let resource = policy
-            .target(&self.client, &allowed, self.resource.as_deref())
+        let Allowed { resource, scope: both } = service
+            .ceiling
+            .allowed(&self.client, user, self.resource.as_deref(), &current.policy)
             .map_err(|error| OAuthError::InvalidTarget(error.to_string()))?;
-        let both = service.ceiling.of_both(&self.client, user, resource, policy);
         let scope = resolve(self.scope.as_deref(), &both, &resource.tools)
             .map_err(|refusal| OAuthError::InvalidScope(refusal.to_string()))?;
         Ok(Wish { resource, scope })
@@ -159,9 +172,7 @@ async fn proven_client(form: &Form, service: &Service) -> Result<Client, LocalRe
 /// out cannot be compared.
 fn proven_redirect_uri(form: &Form, client: &Client) -> Result<RedirectUri, LocalRefusal> {
     let requested: Option<RedirectUri> = form.get("redirect_uri").and_then(|text| text.parse().ok());
-    requested
-        .filter(|requested| client.redirect_uris.iter().any(|registered| registered.accepts(requested)))
-        .ok_or(LocalRefusal::RedirectUri)
+    requested.filter(|requested| client.accepts_redirect(requested)).ok_or(LocalRefusal::RedirectUri)
 }
 
 /// A code, in the query: anything else would put tokens where they leak (RFC 9700 section 2.1.2).
@@ -185,12 +196,50 @@ fn check_proof_key(form: &Form) -> Result<CodeChallenge, OAuthError> {
     challenge.parse().map_err(invalid)
 }
 
-fn check_prompt(form: &Form) -> Result<Prompt, OAuthError> {
+/// Whether the person may be asked, and whether they sign in anew.
+fn check_prompt(form: &Form) -> Result<(Prompt, bool), OAuthError> {
     let words: Vec<&str> = form.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty()).collect();
+    // Whoever signs in anew may do so as somebody else.
+    let signs_in_anew = words.iter().any(|word| ["login", "select_account"].contains(word));
     match words[..] {
-        ["none"] => Ok(Prompt::None),
+        ["none"] => Ok((Prompt::None, false)),
         _ if words.contains(&"none") => Err(OAuthError::InvalidRequest("prompt none stands alone".to_owned())),
-        _ if words.contains(&"consent") => Ok(Prompt::Consent),
-        _ => Ok(Prompt::WhereNeeded),
+        _ if words.contains(&"consent") => Ok((Prompt::Consent, signs_in_anew)),
+        _ => Ok((Prompt::WhereNeeded, signs_in_anew)),
+    }
+}
+
+fn check_max_age(form: &Form) -> Result<Option<Duration>, OAuthError> {
+    let seconds = form.get("max_age").map(str::parse::<u32>).transpose();
+    let seconds = seconds.map_err(|_| OAuthError::InvalidRequest("max_age is a number of seconds".to_owned()))?;
+    Ok(seconds.map(|seconds| Duration::from_secs(u64::from(seconds))))
+}
+
+/// The query of a request as it goes on once the person has signed in for it: that wish is fulfilled.
+pub fn after_sign_in(query: &str) -> String {
+    let name = |pair: &str| form_decoded(pair.split('=').next().unwrap_or_default()).unwrap_or_default();
+    let wants_consent = Form::parse(query.as_bytes()).is_ok_and(|form| {
+        let words = form.get("prompt").unwrap_or_default();
+        words.split(' ').any(|word| word == "consent")
+    });
+    let rest = query.split('&').filter(|pair| !["prompt", "max_age"].contains(&name(pair).as_str()));
+    rest.chain(wants_consent.then_some("prompt=consent")).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_goes_on_after_signing_in_as_it_was_but_for_the_wish_that_is_fulfilled() {
+        for (query, expected) in [
+            ("client_id=a&state=x%20y", "client_id=a&state=x%20y"),
+            ("client_id=a&prompt=login&state=x", "client_id=a&state=x"),
+            ("prompt=select_account&client_id=a&max_age=0", "client_id=a"),
+            ("client_id=a&%70rompt=login%20consent&state=x", "client_id=a&state=x&prompt=consent"),
+            ("client_id=a&prompt=login+consent", "client_id=a&prompt=consent"),
+        ] {
+            assert_eq!(after_sign_in(query), expected);
+        }
     }
 }

@@ -6,12 +6,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::authorization_request::{AuthorizationRequest, LocalRefusal, Prompt, Refusal, ReplyTo, Wish};
 use super::error::{OAuthError, permitted};
+use super::standing::{Lapsed, Standing};
 use crate::authorization_codes::{AuthorizationCode, CodeHandle};
 use crate::caller::Caller;
+use crate::clients::GrantType;
 use crate::grants::{Consent, GrantId};
 use crate::pages::error::ErrorPage;
 use crate::pages::visitor::{SignedInVisitor, Visitor};
 use crate::service::Service;
+use crate::storage::Change;
 use crate::users::User;
 
 /// What comes next.
@@ -36,7 +39,8 @@ enum Next {
         ("resource" = Option<String>, Query, description = "RFC 8707; may be left out where there is only one"),
         ("scope" = Option<String>, Query, description = "Left out: all that both may; `offline_access` asks for a refresh token"),
         ("state" = Option<String>, Query),
-        ("prompt" = Option<String>, Query, description = "`none` or `consent`"),
+        ("prompt" = Option<String>, Query, description = "`none`, `consent`, `login` or `select_account`"),
+        ("max_age" = Option<u32>, Query, description = "How many seconds ago the person may have signed in"),
     ),
     responses(
         (status = 303, description = "To a page of ours, or to the redirect URI with code or error, state and iss"),
@@ -59,7 +63,8 @@ async fn decide(request: &HttpRequest, service: &Service) -> Result<Next, Refusa
     let current = service.current.now().await.map_err(|error| back(error.into()))?;
     asked.check_target(service, &current).map_err(back)?;
     let visitor = Visitor::of(request, service).await.map_err(|error| back(error.into()))?;
-    let Some(SignedInVisitor { user, .. }) = visitor.signed_in else {
+    let signed_in = visitor.signed_in.and_then(|visitor| asked.accepts(visitor, service.clock.now()));
+    let Some(SignedInVisitor { user, .. }) = signed_in else {
         return if asked.prompt == Prompt::None { Err(back(OAuthError::LoginRequired)) } else { Ok(Next::Login) };
     };
     let wish = asked.wish(service, &current, &user).map_err(back)?;
@@ -116,6 +121,7 @@ pub async fn issue_code(
         used: false,
     };
     let mut change = service.storage.change().await?;
+    check_still_allowed(service, &mut change, allowed, is_new).await?;
     if is_new {
         change.put_consent(allowed).await?;
     }
@@ -126,6 +132,27 @@ pub async fn issue_code(
         grant_id = %code.grant_id, "authorization code issued"
     );
     Ok(asked.reply_to.url(service, &[("code", handle.expose())]))
+}
+
+/// Looks again, in the change that issues the code: who was shut out in the meantime, or said no to what
+/// was allowed before, begins no grant any more.
+async fn check_still_allowed(
+    service: &Service,
+    change: &mut Change<'_>,
+    allowed: &Consent,
+    is_new: bool,
+) -> Result<(), OAuthError> {
+    let Consent { user_id, client_id, resource, scope, offline_access, .. } = allowed;
+    let standing = Standing::read(change, service, GrantType::AuthorizationCode, client_id, user_id)
+        .await
+        .map_err(Lapsed::at_authorization)?;
+    let given = standing.gives(resource, scope).map_err(Lapsed::at_authorization)?;
+    if is_new {
+        return Ok(());
+    }
+    let consent = change.consent(user_id, client_id, resource).await?;
+    let covers = consent.is_some_and(|consent| consent.covers(scope, *offline_access, &given.resource.tools));
+    if covers { Ok(()) } else { Err(OAuthError::ConsentRequired) }
 }
 
 impl ReplyTo {

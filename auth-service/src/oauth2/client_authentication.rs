@@ -88,12 +88,18 @@ fn presented(request: &HttpRequest, form: &mut Form) -> Result<Option<Credential
         return Err(OAuthError::InvalidRequest("there is more than one Authorization header".to_owned()));
     }
     let secret = form.take("client_secret");
-    match (header, secret) {
-        (Some(_), Some(_)) => Err(OAuthError::InvalidRequest(
+    let assertion = ["client_assertion", "client_assertion_type"].into_iter().any(|name| form.take(name).is_some());
+    if [header.is_some(), secret.is_some(), assertion].into_iter().filter(|sent| *sent).count() > 1 {
+        return Err(OAuthError::InvalidRequest(
             "the client authenticates in two ways at once; send either the Authorization header or client_secret"
                 .to_owned(),
-        )),
-        (Some(header), None) => {
+        ));
+    }
+    if assertion {
+        return Err(OAuthError::InvalidClient("client_assertion"));
+    }
+    match (header, secret) {
+        (Some(header), _) => {
             let credentials = basic(header.as_bytes())?;
             if form.get("client_id").is_some_and(|client_id| client_id != credentials.client_id) {
                 return Err(OAuthError::InvalidRequest("client_id differs from the Authorization header".to_owned()));

@@ -1,7 +1,7 @@
 //! The parameters of an OAuth request: an `application/x-www-form-urlencoded` body or query
 //! (RFC 6749 appendix B), read strictly. Owns the limits of the body; knows no parameter by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -45,28 +45,38 @@ impl Form {
     /// # Errors
     /// What is not so encoded, or stands twice.
     pub fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+        let (form, repeated) = Self::read(body)?;
+        repeated.first().map_or(Ok(form), |name| Err(stands_twice(name)))
+    }
+
+    /// Reads the parameters of a query that may name some twice: those have no value, and are named
+    /// beside the rest. For whoever has to know first where the refusal of them goes.
+    ///
+    /// # Errors
+    /// What is not so encoded.
+    pub fn read(query: &[u8]) -> Result<(Self, BTreeSet<String>), OAuthError> {
         let malformed = || OAuthError::InvalidRequest("the parameters are not form-urlencoded UTF-8".to_owned());
-        let body = std::str::from_utf8(body).map_err(|_| malformed())?;
-        let mut parameters = BTreeMap::new();
-        for pair in body.split('&').filter(|pair| !pair.is_empty()) {
+        let query = std::str::from_utf8(query).map_err(|_| malformed())?;
+        let (mut parameters, mut repeated) = (BTreeMap::new(), BTreeSet::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = form_decoded(name).ok_or_else(malformed)?;
             let value = form_decoded(value).ok_or_else(malformed)?;
             if parameters.len() == MOST_PARAMETERS {
                 return Err(OAuthError::InvalidRequest(format!("a request has at most {MOST_PARAMETERS} parameters")));
             }
-            if parameters.contains_key(&name) {
-                return Err(repeated(&name));
+            if parameters.insert(name.clone(), Secret::new(value)).is_some() {
+                repeated.insert(name);
             }
-            parameters.insert(name, Secret::new(value));
         }
-        parameters.retain(|_, value| !value.expose().is_empty());
-        Ok(Self(parameters))
+        parameters.retain(|name, value| !value.expose().is_empty() && !repeated.contains(name));
+        Ok((Self(parameters), repeated))
     }
 }
 
-/// RFC 8707 lets a client name several resources; our tokens are for exactly one.
-fn repeated(name: &str) -> OAuthError {
+/// The refusal of a parameter that stands twice. RFC 8707 lets a client name several resources; our
+/// tokens are for exactly one.
+pub fn stands_twice(name: &str) -> OAuthError {
     if name == "resource" {
         return OAuthError::InvalidTarget("a token is for one resource; ask for one at a time".to_owned());
     }
@@ -136,6 +146,9 @@ mod tests {
     fn a_parameter_that_stands_twice_is_refused_even_where_one_is_empty() {
         assert_eq!(parsed("a=1&a=2"), Err("the parameter a stands more than once".to_owned()));
         assert!(parsed("a=&a=2").is_err());
+        let (form, repeated) = Form::read(b"a=1&b=2&a=3&a=").unwrap();
+        assert_eq!((form.get("a"), form.get("b")), (None, Some("2")), "neither of the values is believed");
+        assert_eq!(Vec::from_iter(repeated), ["a"]);
     }
 
     #[test]

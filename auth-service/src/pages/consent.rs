@@ -93,7 +93,7 @@ impl Question {
             AuthorizationRequest::read(request, service).await.map_err(|refusal| refused(refusal, request, service))?;
         let current = service.current.now().await.map_err(|error| failed(error.into()))?;
         let visitor = Visitor::of(request, service).await.map_err(|error| failed(error.into()))?;
-        match visitor.signed_in {
+        match visitor.signed_in.and_then(|visitor| asked.accepts(visitor, service.clock.now())) {
             Some(visitor) => Ok(Self { asked, current, visitor }),
             None => Err(see_other(&service.issuer.endpoint(&format!("/login?{}", request.query_string())))),
         }

@@ -15,7 +15,7 @@ use super::texts::{ENGLISH, fill};
 use super::visitor::Visitor;
 use crate::crypto::handle::Handle;
 use crate::crypto::secret::Secret;
-use crate::oauth2::authorization_request::AuthorizationRequest;
+use crate::oauth2::authorization_request::{AuthorizationRequest, after_sign_in};
 use crate::oauth2::authorize::{refused, see_other};
 use crate::oauth2::error::OAuthError;
 use crate::oauth2::form::Form;
@@ -44,8 +44,10 @@ pub async fn show(request: HttpRequest, service: web::Data<Service>) -> HttpResp
         Ok(visitor) => visitor,
         Err(error) => return ErrorPage::from(error).answer(&service),
     };
-    if visitor.signed_in.is_some() {
-        return see_other(&onward(&request, &service));
+    let now = service.clock.now();
+    let accepted = |visitor| asked.as_ref().is_none_or(|asked| asked.accepts(visitor, now).is_some());
+    if visitor.signed_in.is_some_and(accepted) {
+        return see_other(&onward(request.query_string(), &service));
     }
     let (browser, is_new) = match visitor.browser {
         Some(browser) => (browser, false),
@@ -94,7 +96,7 @@ pub async fn submit(request: HttpRequest, form: Result<Form, OAuthError>, servic
     match outcome {
         Ok(signed_in) => {
             tracing::info!(sub = %signed_in.user.user_id, "signed in");
-            let mut answer = see_other(&onward(&request, &service));
+            let mut answer = see_other(&onward(&after_sign_in(request.query_string()), &service));
             // A cookie that cannot be set leaves the person at the form.
             let _ = answer.add_cookie(&cookies::of_session(&signed_in.session, &service.issuer));
             let _ = answer.add_cookie(&cookies::of_browser(&signed_in.browser, &service.issuer));
@@ -151,8 +153,8 @@ async fn asked(request: &HttpRequest, service: &Service) -> Result<Option<Author
 }
 
 /// Where somebody goes who has signed in: to the request that brought them, or to their account.
-fn onward(request: &HttpRequest, service: &Service) -> String {
-    match request.query_string() {
+fn onward(query: &str, service: &Service) -> String {
+    match query {
         "" => service.issuer.endpoint("/account"),
         query => service.issuer.endpoint(&with_query("/oauth2/authorize", query)),
     }

@@ -68,11 +68,12 @@ async fn changed(
         browser: cookies::browser(request, &service.issuer).map(|browser| browser.hash()),
         address: service.address_of(request),
     };
-    match service.sign_in.change_password(&visitor.user, wish, service.clock.now()).await {
+    let now = service.clock.now();
+    match service.sign_in.change_password(&visitor.user, wish, now).await {
         Ok(session) => {
             tracing::info!(sub = %visitor.user.user_id, "password changed");
             let cookie = cookies::of_session(&session, &service.issuer);
-            let visitor = SignedInVisitor { user: visitor.user, session };
+            let visitor = SignedInVisitor { user: visitor.user, session, signed_in_at: now };
             let mut answer = account_page(&visitor, service, Some(ENGLISH.password_changed.to_owned())).await?;
             // A cookie that cannot be set leaves the person signed out, with the new password.
             let _ = answer.add_cookie(&cookie);

@@ -1,6 +1,7 @@
 //! Who is looking at a page: by the cookies, as far as they are still good.
 
 use actix_web::HttpRequest;
+use bailiwick_core::UnixSeconds;
 
 use super::cookies;
 use crate::service::Service;
@@ -22,6 +23,8 @@ pub struct SignedInVisitor {
     pub user: User,
     /// The session.
     pub session: SessionHandle,
+    /// When that was.
+    pub signed_in_at: UnixSeconds,
 }
 
 impl Visitor {
@@ -48,5 +51,5 @@ async fn signed_in(session: SessionHandle, service: &Service) -> Result<Option<S
         change.session_seen(&hash, now).await?;
         change.commit().await?;
     }
-    Ok(user.map(|user| SignedInVisitor { user, session }))
+    Ok(user.map(|user| SignedInVisitor { user, session, signed_in_at: found.created_at }))
 }

@@ -3,6 +3,7 @@
 use bailiwick_core::{ClientId, Subject, SubjectKind, UnixSeconds};
 use sqlx::FromRow;
 
+use super::grants::GrantsOf;
 use super::{Change, State, Storage, StorageError, parsed, position, seconds, split};
 use crate::clients::Client;
 use crate::redirect_uris::RedirectUri;
@@ -12,7 +13,7 @@ use crate::secrets::SecretId;
 macro_rules! client_columns {
     () => {
         "c.client_id, c.client_name, c.grant_types, c.token_endpoint_auth_method, c.redirect_uris, c.claims, c.access_token_ttl, c.has_resources, c.disabled, \
-         c.created_at, c.updated_at, \
+         c.limited_to_roles, c.created_at, c.updated_at, \
          (SELECT string_agg(role, ' ') FROM client_roles r WHERE r.client_id = c.client_id) AS roles, \
          (SELECT string_agg(resource, ' ') FROM client_resources a WHERE a.client_id = c.client_id) AS resources"
     };
@@ -33,12 +34,12 @@ const PAGE: &str =
 const IDENTIFIERS: &str = "SELECT client_id FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2";
 const INSERT: &str = "\
     INSERT INTO clients (client_id, client_name, claims, access_token_ttl, has_resources, disabled, created_at, updated_at, \
-                         grant_types, token_endpoint_auth_method, redirect_uris) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (client_id) DO NOTHING";
+                         grant_types, token_endpoint_auth_method, redirect_uris, limited_to_roles) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (client_id) DO NOTHING";
 const UPDATE: &str = "\
     UPDATE clients SET client_name = $2, claims = $3, access_token_ttl = $4, has_resources = $5, disabled = $6, \
                        created_at = $7, updated_at = $8, \
-                       grant_types = $9, token_endpoint_auth_method = $10, redirect_uris = $11 \
+                       grant_types = $9, token_endpoint_auth_method = $10, redirect_uris = $11, limited_to_roles = $12 \
     WHERE client_id = $1";
 const DELETE: &str = "DELETE FROM clients WHERE client_id = $1";
 const ADD_ROLE: &str = "INSERT INTO client_roles (client_id, role) VALUES ($1, $2)";
@@ -75,6 +76,7 @@ struct SnapshotRow {
     claims: Option<String>,
     access_token_ttl: Option<i64>,
     has_resources: Option<bool>,
+    limited_to_roles: Option<bool>,
     disabled: Option<bool>,
     created_at: Option<i64>,
     updated_at: Option<i64>,
@@ -92,6 +94,7 @@ struct ClientRow {
     claims: String,
     access_token_ttl: Option<i64>,
     has_resources: bool,
+    limited_to_roles: bool,
     disabled: bool,
     created_at: i64,
     updated_at: i64,
@@ -111,6 +114,7 @@ impl SnapshotRow {
             claims: self.claims.take()?,
             access_token_ttl: self.access_token_ttl,
             has_resources: self.has_resources?,
+            limited_to_roles: self.limited_to_roles?,
             disabled: self.disabled?,
             created_at: self.created_at?,
             updated_at: self.updated_at?,
@@ -136,6 +140,7 @@ impl TryFrom<ClientRow> for Client {
                 .map(RedirectUri::registered)
                 .collect(),
             roles: split(row.roles.as_deref(), "role of a client")?,
+            limited_to_roles: row.limited_to_roles,
             resources: row
                 .has_resources
                 .then(|| split(row.resources.as_deref(), "resource of a client"))
@@ -222,7 +227,8 @@ impl Change<'_> {
         Ok(inserted)
     }
 
-    /// Stores a changed client. One that becomes public loses its secrets. Where the change took something away, its tokens end.
+    /// Stores a changed client. One that becomes public loses its secrets. Where the change took something
+    /// away, its tokens end, and with them what people granted it as far as that rested on it.
     pub async fn update_client(&mut self, before: &Client, after: &Client) -> Result<(), StorageError> {
         write(UPDATE, after)?.execute(&mut *self.0).await?;
         sqlx::query(CLEAR_ROLES).bind(after.client_id.as_str()).execute(&mut *self.0).await?;
@@ -232,6 +238,11 @@ impl Change<'_> {
             sqlx::query(CLEAR_SECRETS).bind(after.client_id.as_str()).execute(&mut *self.0).await?;
         }
         self.clients_change().await?;
+        if after.loses_grants_since(before) {
+            self.end_grants(GrantsOf::Client(&after.client_id)).await?;
+        } else if after.resources.is_some() {
+            self.end_grants(GrantsOf::ClientElsewhere(&after.client_id)).await?;
+        }
         if let Some(reason) = after.taken_away_since(before) {
             self.revoke_client(&after.client_id, reason, after.updated_at).await?;
         }
@@ -243,7 +254,7 @@ impl Change<'_> {
         let deleted = sqlx::query(DELETE).bind(client_id.as_str()).execute(&mut *self.0).await?.rows_affected() == 1;
         if deleted {
             self.clients_change().await?;
-            self.end_grants_of_client(client_id).await?;
+            self.end_grants(GrantsOf::Client(client_id)).await?;
             self.revoke_client(client_id, "client deleted", now).await?;
         }
         Ok(deleted)
@@ -311,7 +322,8 @@ fn write<'q>(sql: &'static str, client: &'q Client) -> Result<Query<'q>, Storage
         .bind(seconds(client.updated_at))
         .bind(grant_types.join(" "))
         .bind(client.token_endpoint_auth_method.as_str())
-        .bind(redirect_uris))
+        .bind(redirect_uris)
+        .bind(client.limited_to_roles))
 }
 
 #[cfg(test)]

@@ -15,8 +15,6 @@ const PUT: &str = "INSERT INTO consents (user_id, client_id, resource, scope, of
                    VALUES ($1, $2, $3, $4, $5, $6) \
                    ON CONFLICT (user_id, client_id, resource) DO UPDATE SET scope = excluded.scope, \
                    offline_access = excluded.offline_access, given_at = excluded.given_at";
-const WITHDRAW: &str = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
-const WITHDRAW_ALL: &str = "DELETE FROM consents WHERE user_id = $1";
 
 #[derive(FromRow)]
 struct ConsentRow {
@@ -51,9 +49,7 @@ impl Storage {
         client_id: &ClientId,
         resource: &ResourceUri,
     ) -> Result<Option<Consent>, StorageError> {
-        let query = sqlx::query_as(ONE).bind(user_id.as_str()).bind(client_id.as_str()).bind(resource.as_str());
-        let row: Option<ConsentRow> = query.fetch_optional(&self.readers).await?;
-        row.map(Consent::try_from).transpose()
+        one(&self.readers, user_id, client_id, resource).await
     }
 
     /// All that a user has allowed, by client and resource.
@@ -64,6 +60,16 @@ impl Storage {
 }
 
 impl Change<'_> {
+    /// What a user has allowed a client at a resource, as this change sees it.
+    pub async fn consent(
+        &mut self,
+        user_id: &UserId,
+        client_id: &ClientId,
+        resource: &ResourceUri,
+    ) -> Result<Option<Consent>, StorageError> {
+        one(&mut *self.0, user_id, client_id, resource).await
+    }
+
     /// Stores what a user has just allowed, instead of what was allowed there before.
     pub async fn put_consent(&mut self, consent: &Consent) -> Result<(), StorageError> {
         sqlx::query(PUT)
@@ -77,18 +83,15 @@ impl Change<'_> {
             .await?;
         Ok(())
     }
+}
 
-    pub(super) async fn withdraw_consents(
-        &mut self,
-        user_id: &UserId,
-        client_id: &ClientId,
-    ) -> Result<(), StorageError> {
-        sqlx::query(WITHDRAW).bind(user_id.as_str()).bind(client_id.as_str()).execute(&mut *self.0).await?;
-        Ok(())
-    }
-
-    pub(super) async fn withdraw_all_consents(&mut self, user_id: &UserId) -> Result<(), StorageError> {
-        sqlx::query(WITHDRAW_ALL).bind(user_id.as_str()).execute(&mut *self.0).await?;
-        Ok(())
-    }
+async fn one<'e>(
+    database: impl sqlx::SqliteExecutor<'e>,
+    user_id: &UserId,
+    client_id: &ClientId,
+    resource: &ResourceUri,
+) -> Result<Option<Consent>, StorageError> {
+    let query = sqlx::query_as(ONE).bind(user_id.as_str()).bind(client_id.as_str()).bind(resource.as_str());
+    let row: Option<ConsentRow> = query.fetch_optional(database).await?;
+    row.map(Consent::try_from).transpose()
 }

@@ -1,6 +1,7 @@
-//! Grants in the database. One that ends appends its revocation itself.
+//! Grants in the database. One that ends appends its revocation itself; what ends many at once is a
+//! [`GrantsOf`].
 
-use bailiwick_core::{ClientId, Subject, SubjectKind, UnixSeconds};
+use bailiwick_core::{ClientId, ResourceUri, Subject, SubjectKind, UnixSeconds};
 use sqlx::FromRow;
 
 use super::{Change, Storage, StorageError, parsed, seconds};
@@ -25,16 +26,55 @@ const INSERT: &str = "INSERT INTO grants (grant_id, user_id, client_id, resource
                       last_used_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const USED: &str = "UPDATE grants SET last_used_at = $2, expires_at = $3 WHERE grant_id = $1";
 const DELETE: &str = "DELETE FROM grants WHERE grant_id = $1";
-const DELETE_CODES: &str = "DELETE FROM authorization_codes WHERE user_id = $1 AND client_id = $2";
-const DELETE_ALL: &str = "DELETE FROM grants WHERE user_id = $1";
-const DELETE_ALL_CODES: &str = "DELETE FROM authorization_codes WHERE user_id = $1";
-const OF_CLIENT: [&str; 3] = [
-    "DELETE FROM grants WHERE client_id = $1",
-    "DELETE FROM consents WHERE client_id = $1",
-    "DELETE FROM authorization_codes WHERE client_id = $1",
-];
+/// Grants that end, the codes that would begin some, and the consents that more would rest on.
+macro_rules! end {
+    ($condition:literal) => {
+        [
+            concat!("DELETE FROM grants WHERE ", $condition),
+            concat!("DELETE FROM authorization_codes WHERE ", $condition),
+            concat!("DELETE FROM consents WHERE ", $condition),
+        ]
+    };
+}
+
+const END_OF_CLIENT: [&str; 3] = end!("client_id = $1");
+const END_OF_CLIENT_ELSEWHERE: [&str; 3] =
+    end!("client_id = $1 AND resource NOT IN (SELECT resource FROM client_resources WHERE client_id = $1)");
+const END_OF_USER: [&str; 3] = end!("user_id = $1");
+const END_OF_USER_AND_CLIENT: [&str; 3] = end!("user_id = $1 AND client_id = $2");
+const END_AT_RESOURCE: [&str; 3] = end!("resource = $1");
 const FORGET: &str =
     "DELETE FROM grants WHERE grant_id IN (SELECT grant_id FROM grants WHERE expires_at <= $1 LIMIT $2)";
+
+/// Whose grants end together.
+#[derive(Clone, Copy)]
+pub(super) enum GrantsOf<'a> {
+    /// All that a client has.
+    Client(&'a ClientId),
+    /// Those that a client with `resources` has at others than these.
+    ClientElsewhere(&'a ClientId),
+    /// All that a user gave.
+    User(&'a UserId),
+    /// All that a user gave a client.
+    UserAndClient(&'a UserId, &'a ClientId),
+    /// All at a resource.
+    Resource(&'a ResourceUri),
+}
+
+impl<'a> GrantsOf<'a> {
+    /// What ends them, and the values that it takes.
+    fn statements(self) -> ([&'static str; 3], Vec<&'a str>) {
+        match self {
+            Self::Client(client_id) => (END_OF_CLIENT, vec![client_id.as_str()]),
+            Self::ClientElsewhere(client_id) => (END_OF_CLIENT_ELSEWHERE, vec![client_id.as_str()]),
+            Self::User(user_id) => (END_OF_USER, vec![user_id.as_str()]),
+            Self::UserAndClient(user_id, client_id) => {
+                (END_OF_USER_AND_CLIENT, vec![user_id.as_str(), client_id.as_str()])
+            }
+            Self::Resource(resource) => (END_AT_RESOURCE, vec![resource.as_str()]),
+        }
+    }
+}
 
 #[derive(FromRow)]
 struct GrantRow {
@@ -124,7 +164,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Takes back all that a user has allowed a client: consents, codes and grants with their tokens.
+    /// Takes back all that a user has allowed a client, with the tokens.
     pub async fn withdraw(
         &mut self,
         user_id: &UserId,
@@ -132,29 +172,28 @@ impl Change<'_> {
         reason: &str,
         now: UnixSeconds,
     ) -> Result<(), StorageError> {
-        self.withdraw_consents(user_id, client_id).await?;
-        sqlx::query(DELETE_CODES).bind(user_id.as_str()).bind(client_id.as_str()).execute(&mut *self.0).await?;
         let query = sqlx::query_as(OF_USER_AND_CLIENT).bind(user_id.as_str()).bind(client_id.as_str());
         let rows: Vec<GrantRow> = query.fetch_all(&mut *self.0).await?;
         for row in rows {
             self.end_grant(&Grant::try_from(row)?.grant_id, reason, now).await?;
         }
-        Ok(())
+        self.end_grants(GrantsOf::UserAndClient(user_id, client_id)).await
     }
 
-    /// Takes back all that a user has allowed anybody.
+    /// Takes back all that a user has allowed anybody, with the tokens.
     pub async fn withdraw_all(&mut self, user_id: &UserId, reason: &str, now: UnixSeconds) -> Result<(), StorageError> {
-        self.withdraw_all_consents(user_id).await?;
-        for sql in [DELETE_ALL_CODES, DELETE_ALL] {
-            sqlx::query(sql).bind(user_id.as_str()).execute(&mut *self.0).await?;
-        }
+        self.end_grants(GrantsOf::User(user_id)).await?;
         self.revoke_user(user_id, reason, now).await
     }
 
-    /// Takes a client's grants, consents and codes away; its tokens end by the client's own revocation.
-    pub(super) async fn end_grants_of_client(&mut self, client_id: &ClientId) -> Result<(), StorageError> {
-        for sql in OF_CLIENT {
-            sqlx::query(sql).bind(client_id.as_str()).execute(&mut *self.0).await?;
+    /// Ends grants for good, in the change of their cause: with their refresh tokens, the codes that are
+    /// under way, and the consents, so that people are asked again where the cause is taken back. Access
+    /// tokens end by the revocation that the cause appends.
+    pub(super) async fn end_grants(&mut self, of: GrantsOf<'_>) -> Result<(), StorageError> {
+        let (statements, values) = of.statements();
+        for sql in statements {
+            let query = values.iter().fold(sqlx::query(sql), |query, value| query.bind(*value));
+            query.execute(&mut *self.0).await?;
         }
         Ok(())
     }

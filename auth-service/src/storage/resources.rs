@@ -2,6 +2,7 @@
 
 use bailiwick_core::{Algorithm, ServerName, Subject, SubjectKind, Tool, Tools, UnixSeconds};
 
+use super::grants::GrantsOf;
 use super::{Change, StorageError, parsed};
 use crate::resources::Resource;
 
@@ -33,7 +34,7 @@ pub(super) async fn all<'e>(database: impl sqlx::SqliteExecutor<'e>) -> Result<V
 
 impl Change<'_> {
     /// Stores a resource, new or changed. Where it moves to another URI, clients that may ask for it
-    /// may still, and tokens for its former URI end.
+    /// may still; grants and tokens for its former URI end.
     pub async fn put_resource(
         &mut self,
         resource: &Resource,
@@ -58,17 +59,19 @@ impl Change<'_> {
                 .execute(&mut *self.0)
                 .await?;
             self.clients_change().await?;
+            self.end_grants(GrantsOf::Resource(&before.resource)).await?;
             self.revoke_resource(before, "resource moved", now).await?;
         }
         Ok(())
     }
 
-    /// Deletes a resource, takes it from the clients that named it and ends the tokens for it.
+    /// Deletes a resource, takes it from the clients that named it and ends grants and tokens for it.
     pub async fn delete_resource(&mut self, resource: &Resource, now: UnixSeconds) -> Result<(), StorageError> {
         sqlx::query(DELETE).bind(resource.name().as_str()).execute(&mut *self.0).await?;
         sqlx::query(TAKE_FROM_CLIENTS).bind(resource.resource.as_str()).execute(&mut *self.0).await?;
         self.policy_changes().await?;
         self.clients_change().await?;
+        self.end_grants(GrantsOf::Resource(&resource.resource)).await?;
         self.revoke_resource(resource, "resource deleted", now).await
     }
 

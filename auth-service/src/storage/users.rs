@@ -3,6 +3,7 @@
 use bailiwick_core::{Subject, SubjectKind, UnixSeconds};
 use sqlx::FromRow;
 
+use super::grants::GrantsOf;
 use super::{Change, Storage, StorageError, parsed, seconds, split};
 use crate::users::{User, UserId, Username};
 
@@ -26,6 +27,8 @@ const UPDATE: &str = "\
                      disabled = $6, created_at = $7, updated_at = $8 \
     WHERE user_id = $1";
 const DELETE: &str = "DELETE FROM users WHERE user_id = $1";
+const IS_FORMER: &str = "SELECT COUNT(*) FROM former_users WHERE user_id = $1";
+const REMEMBER: &str = "INSERT INTO former_users (user_id, deleted_at) VALUES ($1, $2)";
 const ADD_ROLE: &str = "INSERT INTO user_roles (user_id, role) VALUES ($1, $2)";
 const CLEAR_ROLES: &str = "DELETE FROM user_roles WHERE user_id = $1";
 
@@ -36,6 +39,8 @@ pub enum Inserted {
     Stored,
     /// The identifier is taken.
     UserIdTaken,
+    /// The identifier was that of a user who was deleted.
+    UserIdFormer,
     /// The username is taken.
     UsernameTaken,
 }
@@ -117,6 +122,11 @@ impl Change<'_> {
 
     /// Stores a new user.
     pub async fn insert_user(&mut self, user: &User, password_hash: Option<&str>) -> Result<Inserted, StorageError> {
+        let query = sqlx::query_as(IS_FORMER).bind(user.user_id.as_str());
+        let (former,): (i64,) = query.fetch_one(&mut *self.0).await?;
+        if former > 0 {
+            return Ok(Inserted::UserIdFormer);
+        }
         if write(INSERT, user, password_hash).execute(&mut *self.0).await?.rows_affected() == 1 {
             self.add_user_roles(user).await?;
             return Ok(Inserted::Stored);
@@ -126,7 +136,7 @@ impl Change<'_> {
     }
 
     /// Stores a changed user, with a new password where there is one. Where the change took
-    /// something away, the user's tokens end; a user who is shut out loses the sessions too.
+    /// something away, the user's tokens end; a user who is shut out loses sessions and grants too.
     pub async fn update_user(
         &mut self,
         before: &User,
@@ -138,6 +148,7 @@ impl Change<'_> {
         self.add_user_roles(after).await?;
         if after.disabled {
             self.end_sessions_of(&after.user_id, None).await?;
+            self.end_grants(GrantsOf::User(&after.user_id)).await?;
         }
         if let Some(reason) = after.taken_away_since(before) {
             self.revoke_user(&after.user_id, reason, after.updated_at).await?;
@@ -146,10 +157,12 @@ impl Change<'_> {
     }
 
     /// Deletes a user with sessions, consents and grants, and ends the tokens; `false` where there is
-    /// none.
+    /// none. The identifier is remembered.
     pub async fn delete_user(&mut self, user_id: &UserId, now: UnixSeconds) -> Result<bool, StorageError> {
         let deleted = sqlx::query(DELETE).bind(user_id.as_str()).execute(&mut *self.0).await?.rows_affected() == 1;
         if deleted {
+            let query = sqlx::query(REMEMBER).bind(user_id.as_str()).bind(seconds(now));
+            query.execute(&mut *self.0).await?;
             self.revoke_user(user_id, "user deleted", now).await?;
         }
         Ok(deleted)

@@ -4,12 +4,13 @@
 use bailiwick_core::{ClientId, UnixSeconds};
 
 use super::TokenResponse;
-use super::delegated::Parties;
+use super::delegated::issue;
 use crate::authorization_codes::{AuthorizationCode, CodeHandle, CodeRefusal, Redemption};
 use crate::clients::{Client, GrantType};
 use crate::grants::Grant;
 use crate::oauth2::error::OAuthError;
 use crate::oauth2::form::Form;
+use crate::oauth2::standing::Standing;
 use crate::refresh_tokens::{RefreshHandle, RefreshToken};
 use crate::service::Service;
 use crate::storage::Change;
@@ -33,21 +34,25 @@ pub async fn grant(service: &Service, client: &Client, form: &Form) -> Result<To
         }
         return Err(refused(refusal));
     }
-    let parties = Parties::read(&mut change, &client.client_id, &code.user_id).await?;
-    let grant = begun(&code, &parties, now);
+    let standing =
+        Standing::read(&mut change, service, GrantType::AuthorizationCode, &client.client_id, &code.user_id).await?;
+    if !standing.client.accepts_redirect(&code.redirect_uri) {
+        return Err(OAuthError::InvalidGrant("the code was sent to where the client is not any more".to_owned()));
+    }
+    let grant = begun(&code, &standing.client, now);
     change.consume_code(&code.code_hash).await?;
     change.insert_grant(&grant).await?;
-    let refresh_token = if grant.offline_access && client.may_use(GrantType::RefreshToken) {
+    let refresh_token = if grant.offline_access && standing.client.may_use(GrantType::RefreshToken) {
         Some(first_refresh_token(service, &mut change, &grant, now).await?)
     } else {
         None
     };
-    let answer = parties.issue(service, &grant, None, refresh_token).await?;
+    let answer = issue(service, &standing, &grant, None, refresh_token)?;
     change.commit().await?;
     Ok(answer)
 }
 
-fn begun(code: &AuthorizationCode, parties: &Parties, now: UnixSeconds) -> Grant {
+fn begun(code: &AuthorizationCode, client: &Client, now: UnixSeconds) -> Grant {
     Grant {
         grant_id: code.grant_id.clone(),
         user_id: code.user_id.clone(),
@@ -57,7 +62,7 @@ fn begun(code: &AuthorizationCode, parties: &Parties, now: UnixSeconds) -> Grant
         offline_access: code.offline_access,
         created_at: now,
         last_used_at: now,
-        expires_at: Grant::end(now, code.offline_access, parties.lifetime(), now),
+        expires_at: Grant::end(now, code.offline_access, client.access_token_lifetime(), now),
     }
 }
 

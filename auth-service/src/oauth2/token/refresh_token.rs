@@ -4,11 +4,12 @@
 use bailiwick_core::{ResourceUri, UnixSeconds};
 
 use super::TokenResponse;
-use super::delegated::Parties;
+use super::delegated::issue;
 use crate::clients::Client;
-use crate::grants::Grant;
+use crate::grants::{Grant, RequestedScope};
 use crate::oauth2::error::OAuthError;
 use crate::oauth2::form::Form;
+use crate::oauth2::standing::Standing;
 use crate::refresh_tokens::{Coming, RefreshHandle, RefreshToken};
 use crate::service::Service;
 use crate::storage::Change;
@@ -21,7 +22,7 @@ pub async fn grant(service: &Service, client: &Client, form: &Form) -> Result<To
     let mut change = service.storage.change().await?;
     let token = change.refresh_token(&handle.hash()).await?.ok_or_else(unknown)?;
     let grant = change.grant(&token.grant_id).await?.ok_or_else(unknown)?;
-    if grant.client_id != client.client_id || grant.expires_at <= now {
+    if grant.client_id != client.client_id {
         return Err(unknown());
     }
     check_resource(&grant, form.get("resource"))?;
@@ -33,10 +34,13 @@ pub async fn grant(service: &Service, client: &Client, form: &Form) -> Result<To
         Coming::Expired => return Err(unknown()),
         Coming::Reused => return Err(end_reused(change, &grant, now).await?),
     }
-    let parties = Parties::read(&mut change, &client.client_id, &grant.user_id).await?;
-    let end = Grant::end(grant.created_at, true, parties.lifetime(), now);
+    let standing = Standing::of_grant(&mut change, service, &grant, now).await?;
+    let end = Grant::end(grant.created_at, true, standing.client.access_token_lifetime(), now);
     change.grant_used(&grant.grant_id, now, end).await?;
-    let answer = parties.issue(service, &grant, form.get("scope"), Some(next.expose().to_owned())).await?;
+    // What was granted may be named as it was (RFC 6749 section 6); a refresh token comes in any case.
+    let wanted = RequestedScope::read(form.get("scope"));
+    let next = Some(next.expose().to_owned());
+    let answer = issue(service, &standing, &grant, wanted.scope.as_deref(), next)?;
     change.commit().await?;
     Ok(answer)
 }
