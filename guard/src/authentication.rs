@@ -27,7 +27,7 @@ pub(crate) async fn authenticate(guard: &Parts, token: &str) -> Result<Principal
     }
     let (claims, key_id, keys) = verify(guard, token, keys).await?;
     let caller = Principal::new(Arc::new(claims), Proof::AccessToken(key_id));
-    guard.verified.insert(digest, token.len(), keys.generation, caller.clone());
+    guard.verified.note(digest, token.len(), keys.generation, &caller);
     Ok(caller)
 }
 

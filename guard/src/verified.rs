@@ -1,6 +1,8 @@
-//! Tokens that were verified before, so that the second request with one costs a hash instead of a
-//! signature. Owns the cache; holds neither a token nor anything that was refused.
+//! Tokens that were verified before, so that the next request with one costs a hash instead of a signature.
+//! Owns the cache, and that a token is worth a place there once it has come twice: whoever asks for a new token
+//! at every call fills no memory. Holds neither a token nor anything that was refused.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
@@ -51,30 +53,61 @@ impl Weighter<TokenDigest, Verified> for Bytes {
     }
 }
 
+/// Of how many tokens it is known that they came once: half a MiB. What a newer one displaces has to come twice
+/// again.
+const MOST_SIGHTINGS: usize = 65_536;
+
+/// The tokens that came once, by a part of their digests each.
+struct Sightings(Box<[AtomicU64]>);
+
+impl Sightings {
+    fn new() -> Self {
+        Self((0..MOST_SIGHTINGS).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// Whether the token came before; from now on it did.
+    fn again(&self, TokenDigest(digest): TokenDigest) -> bool {
+        let [place, mark] = [0, 8].map(|first| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&digest[first..first + 8]);
+            u64::from_le_bytes(bytes)
+        });
+        let place = usize::try_from(place % self.0.len() as u64).unwrap_or_default();
+        self.0[place].swap(mark, Ordering::Relaxed) == mark
+    }
+}
+
 /// The callers of verified tokens.
-pub(crate) struct VerifiedTokens(Cache<TokenDigest, Verified, Bytes>);
+pub(crate) struct VerifiedTokens {
+    callers: Cache<TokenDigest, Verified, Bytes>,
+    sightings: Sightings,
+}
 
 impl VerifiedTokens {
     pub(crate) fn new() -> Self {
-        Self(Cache::with_weighter(MOST_TOKENS, MOST_BYTES, Bytes))
+        Self { callers: Cache::with_weighter(MOST_TOKENS, MOST_BYTES, Bytes), sightings: Sightings::new() }
     }
 
     /// The caller of a token that was verified with the keys of this generation. One that was
     /// verified with other keys is as good as unknown: its own may have been withdrawn.
     pub(crate) fn get(&self, token: TokenDigest, generation: u64) -> Option<Principal> {
-        let verified = self.0.get(&token)?;
+        let verified = self.callers.get(&token)?;
         (verified.generation == generation).then_some(verified.caller)
     }
 
-    /// Remembers a token of `length` bytes whose signature and claims were found good.
-    pub(crate) fn insert(&self, token: TokenDigest, length: usize, generation: u64, caller: Principal) {
+    /// Takes note of a token of `length` bytes whose signature and claims were found good, and remembers its caller
+    /// from the second time on.
+    pub(crate) fn note(&self, token: TokenDigest, length: usize, generation: u64, caller: &Principal) {
+        if !self.sightings.again(token) {
+            return;
+        }
         let bytes = u32::try_from(length.saturating_add(ENTRY_BYTES)).unwrap_or(u32::MAX);
-        self.0.insert(token, Verified { caller, generation, bytes });
+        self.callers.insert(token, Verified { caller: caller.clone(), generation, bytes });
     }
 
     /// Forgets the tokens that have ended.
     pub(crate) fn forget_ended(&self, now: UnixSeconds) {
-        self.0.retain(|_, verified| verified.caller.expires_at() >= now);
+        self.callers.retain(|_, verified| verified.caller.expires_at() >= now);
     }
 }
 
@@ -97,11 +130,28 @@ mod tests {
         Principal::new(Arc::new(claims), Proof::AccessToken("a-key".parse().unwrap()))
     }
 
+    fn note_twice(tokens: &VerifiedTokens, token: TokenDigest, length: usize, generation: u64, caller: &Principal) {
+        tokens.note(token, length, generation, caller);
+        tokens.note(token, length, generation, caller);
+    }
+
+    #[test]
+    fn a_token_that_comes_once_leaves_no_caller_behind() {
+        let tokens = VerifiedTokens::new();
+        for number in 0..1000 {
+            tokens.note(TokenDigest::of(&number.to_string()), 1, 7, &caller(100));
+        }
+        assert!(tokens.callers.is_empty());
+        tokens.note(TokenDigest::of("999"), 1, 7, &caller(100));
+        assert!(tokens.get(TokenDigest::of("999"), 7).is_some());
+        assert_eq!(tokens.callers.len(), 1);
+    }
+
     #[test]
     fn a_token_is_known_with_the_keys_that_it_was_verified_with() {
         let tokens = VerifiedTokens::new();
         let digest = TokenDigest::of("a");
-        tokens.insert(digest, 1, 7, caller(100));
+        note_twice(&tokens, digest, 1, 7, &caller(100));
         assert!(tokens.get(digest, 7).is_some());
         assert!(tokens.get(digest, 8).is_none() && tokens.get(TokenDigest::of("b"), 7).is_none());
     }
@@ -110,7 +160,7 @@ mod tests {
     fn an_ended_token_is_forgotten_and_others_are_not() {
         let tokens = VerifiedTokens::new();
         for (token, ends_at) in [("ended", 99), ("ending", 100), ("lasting", 101)] {
-            tokens.insert(TokenDigest::of(token), 1, 0, caller(ends_at));
+            note_twice(&tokens, TokenDigest::of(token), 1, 0, &caller(ends_at));
         }
         tokens.forget_ended(UnixSeconds(100));
         let known = |token| tokens.get(TokenDigest::of(token), 0).is_some();
@@ -123,8 +173,8 @@ mod tests {
         let caller = caller(100);
         let longest = usize::try_from(MOST_BYTES).unwrap() / 1000;
         for number in 0..3000 {
-            tokens.insert(TokenDigest::of(&number.to_string()), longest, 0, caller.clone());
+            note_twice(&tokens, TokenDigest::of(&number.to_string()), longest, 0, &caller);
         }
-        assert!(tokens.0.weight() <= MOST_BYTES && !tokens.0.is_empty());
+        assert!(tokens.callers.weight() <= MOST_BYTES && !tokens.callers.is_empty());
     }
 }

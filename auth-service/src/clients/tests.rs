@@ -1,5 +1,6 @@
 //! What may be said of clients, and what a change of them ends.
 
+use bailiwick_core::claims::RESERVED_CLAIMS;
 use serde_json::json;
 
 use super::*;

@@ -51,7 +51,7 @@ fn section(case: &Case, measured: Vec<Measured>) -> Section {
         about: format!(
             "tools/call of add(19, 23), {CONNECTIONS} connections: the bench's own server bare, and once for each rung, \
              guarded in that mode alone; each a process of its own, with logs and metrics on. It knows {CLIENTS} clients \
-             by itself. A token is the same in all calls: an access token is remembered when it was verified once, one \
+             by itself. A token is the same in all calls: an access token is remembered when it has come twice, one \
              of a key pair or a shared secret is verified each time. Calls are counted, and {} a second are allowed, so \
              that the limit holds nobody up. The last column: CPU over the bare server, with its interval.",
             number(CALLS_PER_SECOND.into())
