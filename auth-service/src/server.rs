@@ -53,8 +53,7 @@ pub fn start(
                     .default_service(web::to(|| async { Err::<String, _>(AdminError::NoSuchPath) })),
             )
             .configure(routes)
-            .wrap(from_fn(head_as_get))
-            .wrap(from_fn(request_body::in_time))
+            .wrap(from_fn(admit))
     });
     let connections = MOST_CONNECTIONS / workers.max(1);
     let server = server
@@ -97,16 +96,16 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     }
 }
 
-/// Takes HEAD for GET (RFC 9110 section 9.3.2), before any route is looked for; of the answer to it, the HTTP
-/// library sends the head alone.
-async fn head_as_get(
+/// What holds for every request, before any route is looked for.
+async fn admit(
     mut request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    // HEAD is taken for GET (RFC 9110 section 9.3.2); of the answer to it, the HTTP library sends the head alone.
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
-    next.call(request).await
+    request_body::in_time(request, next).await
 }
 
 fn routes(config: &mut web::ServiceConfig) {
