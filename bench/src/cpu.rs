@@ -64,7 +64,9 @@ mod tests {
 
     #[test]
     fn work_is_counted_for_the_thread_and_for_the_process() {
-        let (thread, process) = (of_this_thread().unwrap(), CpuTimes::of_process(std::process::id()).unwrap());
+        // The process first: what passes between the two is then counted for it too.
+        let process = CpuTimes::of_process(std::process::id()).unwrap();
+        let thread = of_this_thread().unwrap();
         let mut number = 1_u64;
         while of_this_thread().unwrap() < thread + Duration::from_millis(5) {
             number = std::hint::black_box(number.wrapping_mul(3));
