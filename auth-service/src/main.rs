@@ -69,8 +69,9 @@ fn main() -> ExitCode {
 fn run(loaded: Loaded<CommandLine>) -> Result<(), CommandError> {
     let Loaded { settings: CommandLine { settings, command }, mut secrets, warnings } = loaded;
     let serves = matches!(command, Command::Serve);
-    let logging = if serves { logs::as_json_lines } else { logs::as_text };
-    logging(&settings.log_level).map_err(CommandError::other)?;
+    let filter = &settings.log_level;
+    let logging = if serves { logs::as_json_lines(filter, None).map(drop) } else { logs::as_text(filter) };
+    logging.map_err(CommandError::other)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }

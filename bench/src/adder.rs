@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::routing::get;
 use axum::{Router, http::StatusCode};
 use bailiwick_core::{ClientId, Issuer, ResourceUri};
-use bailiwick_guard::{Credentials, Guard, GuardError, InvalidLocalClients, InvalidPublicKey, ShortSecret};
+use bailiwick_guard::{Credentials, Guard, GuardError, InvalidLocalClients, InvalidPublicKey, RECORDS, ShortSecret};
 use bailiwick_mcp_servers::arguments::Flawed;
 use bailiwick_mcp_servers::tool::{Effect, InvalidTool, McpServer, Presentation, ToolError, ToolSet};
 use bailiwick_process::listener::{self, BindError, Limits};
@@ -114,7 +114,7 @@ fn tools() -> Result<ToolSet<()>, InvalidTool> {
 pub async fn serve(command: ServeAdder) -> Result<(), AdderError> {
     let ServeAdder { listen, resource, issuer, client_id, authentication } = command;
     let log = Filter::DEFAULT.parse().map_err(|error| AdderError::Logs(format!("{error}")))?;
-    logs::as_json_lines(&log).map_err(|error| AdderError::Logs(error.to_string()))?;
+    let lines = logs::as_json_lines(&log, Some(RECORDS)).map_err(|error| AdderError::Logs(error.to_string()))?;
     let stop = shutdown::requested()?;
     let listener = listener::bind(listen).await?;
     let tools = tools()?;
@@ -122,6 +122,7 @@ pub async fn serve(command: ServeAdder) -> Result<(), AdderError> {
     let guard = issuer.map(|issuer| {
         let builder = Guard::builder(resource.clone(), issuer.clone(), "add".parse()?).tools(tools.list());
         let builder = authentication.apply(builder, &issuer, &resource)?;
+        let builder = builder.records_written(move || lines.written());
         // Several of them may be one resource.
         let builder = builder.allowed_hosts([own_host(listen)]);
         let builder = match client_id {

@@ -24,7 +24,7 @@ use crate::modes::public_key::PublicKey;
 use crate::modes::requested::Requested;
 use crate::origin::Origins;
 use crate::places::Places;
-use crate::record::Recorder;
+use crate::record::{Recorder, Written};
 use crate::revocations::{Means, Measured, Revocations};
 use crate::session::Sessions;
 use crate::verified::VerifiedTokens;
@@ -95,6 +95,7 @@ pub struct GuardBuilder<'a> {
     registry: Option<&'a mut Registry>,
     requested: Requested,
     calls_per_second: Option<NonZeroU32>,
+    written: Option<Written>,
 }
 
 impl<'a> GuardBuilder<'a> {
@@ -115,6 +116,7 @@ impl<'a> GuardBuilder<'a> {
             registry: None,
             requested: Requested::default(),
             calls_per_second: None,
+            written: None,
         }
     }
 
@@ -226,6 +228,19 @@ impl<'a> GuardBuilder<'a> {
         self
     }
 
+    /// What each request waits for between its record and whatever else becomes of it: that the record is written.
+    /// It is asked for anew each time, right after the record was told. Unless said otherwise a record is taken to
+    /// be written when `tracing` has taken it, which is so with every subscriber that writes in the same thread; one
+    /// that gathers its lines says here when they are out. The records are those of the target [`RECORDS`].
+    pub fn records_written<F, W>(mut self, written: F) -> Self
+    where
+        F: Fn() -> W + Send + Sync + 'static,
+        W: Future<Output = ()> + Send + 'static,
+    {
+        self.written = Some(Box::new(move || Box::pin(written())));
+        self
+    }
+
     /// The guard. It fetches nothing yet: [`Guard::run`] does.
     pub fn build(self) -> Result<Guard, GuardError> {
         if self.resource.as_str().contains('?') {
@@ -259,7 +274,7 @@ impl<'a> GuardBuilder<'a> {
         let keys = KeyStore::new(self.issuer.clone(), client, Arc::clone(&self.clock));
         let uses = ClientUses(Arc::clone(&modes.clients));
         let challenges = Challenges::new(&self.resource, self.server.clone(), &modes.on);
-        let recorder = Recorder::new(self.server, self.registry, Measured(revocations.clone()), uses);
+        let recorder = Recorder::new(self.server, self.registry, Measured(revocations.clone()), uses, self.written);
         Ok(Guard::new(Parts {
             modes,
             challenges,

@@ -122,7 +122,7 @@ impl GuardLayer {
         } else {
             match self.check(&parts, &mut body, &mut record).await {
                 Ok(Admitted { principal, body, place }) => {
-                    guard.recorder.allowed(&record);
+                    guard.recorder.allowed(&record).await;
                     let answer =
                         self.forward(inner, Request::from_parts(parts, body), principal, &record.method).await?;
                     drop(place);
@@ -160,14 +160,17 @@ impl GuardLayer {
         let mut content = Body::empty();
         if parts.method == Method::POST {
             let body = body::whole(body, LARGEST_BODY).await?;
-            // Whoever was let in to send a body may be shut out by now.
-            still_accepted(guard, &principal)?;
-            self.decide(parts, &principal, &body, record)?;
-            content = Body::from(body);
+            if body.was_awaited {
+                // Whoever was let in to send a body may be shut out by now.
+                still_accepted(guard, &principal)?;
+            }
+            self.decide(parts, &principal, &body.bytes, record)?;
+            content = Body::from(body.bytes);
         }
         let place = guard.places.take(&principal).await?;
-        // That too may have taken its time.
-        still_accepted(guard, &principal)?;
+        if place.was_awaited {
+            still_accepted(guard, &principal)?;
+        }
         Ok(Admitted { principal, body: content, place })
     }
 
@@ -222,11 +225,11 @@ impl GuardLayer {
     /// The request as the server sees it: with its caller, and without the credentials, which are nobody
     /// else's to read or pass on (MCP, authorization: token passthrough).
     fn prepare(&self, request: &mut Request<Body>, principal: Principal, shown: Shown) {
-        let modern = answer::is_modern(request.headers());
+        let ignores_sessions = self.sessions == SessionPolicy::None || answer::is_modern(request.headers());
         let headers = request.headers_mut();
         headers.remove(AUTHORIZATION);
         headers.remove(api_key::HEADER);
-        if self.sessions == SessionPolicy::None || modern {
+        if ignores_sessions {
             headers.remove(SESSION_ID);
         }
         if shown != Shown::Everything {
@@ -241,7 +244,7 @@ impl GuardLayer {
         B: http_body::Body<Error: Into<BoxError>> + Unpin,
     {
         let guard = self.guard.parts();
-        guard.recorder.denied(record, &refusal);
+        guard.recorder.denied(record, &refusal).await;
         let asked = Asked {
             mode: record.principal.as_ref().map_or(Mode::OAuth, Principal::mode),
             challenges: &guard.challenges,

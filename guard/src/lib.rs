@@ -100,6 +100,7 @@ pub use method::MethodRule;
 pub use mode::{Mode, UnknownMode};
 pub use modes::public_key::{InvalidPublicKey, PublicKey};
 pub use principal::Principal;
+pub use record::RECORDS;
 pub use refused_message::RefusedMessage;
 pub use revocations::Hearing;
 

@@ -27,6 +27,8 @@ pub(crate) struct Places {
 
 /// A place that is taken until this is dropped.
 pub(crate) struct Place<'a> {
+    /// Whether there was none at first.
+    pub(crate) was_awaited: bool,
     _of_all: SemaphorePermit<'a>,
     _of_caller: SemaphorePermit<'a>,
 }
@@ -44,13 +46,18 @@ impl Places {
     /// [`Refusal::TooManyInHand`] where the caller has as many as it may for as long as is waited,
     /// [`Refusal::Busy`] where all callers have.
     pub(crate) async fn take(&self, caller: &Principal) -> Result<Place<'_>, Refusal> {
+        let share = self.share_of(caller);
+        // Whoever finds a place needs no clock. It takes none from those who wait: what is given back is theirs first.
+        if let (Ok(of_caller), Ok(of_all)) = (share.try_acquire(), self.all.try_acquire()) {
+            return Ok(Place { was_awaited: false, _of_all: of_all, _of_caller: of_caller });
+        }
         let until = Instant::now() + PATIENCE;
         // Its own first, so that whoever has enough takes none of the others' while it waits. Nobody closes them.
-        let Ok(Ok(of_caller)) = timeout_at(until, self.share_of(caller).acquire()).await else {
+        let Ok(Ok(of_caller)) = timeout_at(until, share.acquire()).await else {
             return Err(Refusal::TooManyInHand);
         };
         let Ok(Ok(of_all)) = timeout_at(until, self.all.acquire()).await else { return Err(Refusal::Busy) };
-        Ok(Place { _of_all: of_all, _of_caller: of_caller })
+        Ok(Place { was_awaited: true, _of_all: of_all, _of_caller: of_caller })
     }
 
     fn share_of(&self, caller: &Principal) -> &Semaphore {

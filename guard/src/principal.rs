@@ -15,7 +15,11 @@ use crate::mode::Mode;
 /// A caller without an access token of the token service is told of in the same claims: a client that this
 /// server knows by itself is its own subject, and what it may do rests on its roles here.
 #[derive(Clone, Debug)]
-pub struct Principal {
+pub struct Principal(Arc<Proved>);
+
+/// What was found of a caller.
+#[derive(Debug)]
+struct Proved {
     claims: Arc<Claims>,
     proof: Proof,
 }
@@ -33,18 +37,18 @@ pub(crate) enum Proof {
 
 impl Principal {
     pub(crate) fn new(claims: Arc<Claims>, proof: Proof) -> Self {
-        Self { claims, proof }
+        Self(Arc::new(Proved { claims, proof }))
     }
 
     /// What the caller's identity rests on.
     pub(crate) fn proof(&self) -> &Proof {
-        &self.proof
+        &self.0.proof
     }
 
     /// The way in which the caller has proved who it is.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        match &self.proof {
+        match &self.0.proof {
             Proof::AccessToken(_) => Mode::OAuth,
             Proof::PublicKey => Mode::PublicKey,
             Proof::Client(mode, _) => *mode,
@@ -54,48 +58,48 @@ impl Principal {
     /// All claims of the token, or what it would say.
     #[must_use]
     pub fn claims(&self) -> &Claims {
-        &self.claims
+        &self.0.claims
     }
 
     /// Whom the caller speaks for: a user (`usr_…`), or the client itself.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.claims.sub
+        &self.0.claims.sub
     }
 
     /// The client that the token was issued to, or that calls.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
-        &self.claims.client_id
+        &self.0.claims.client_id
     }
 
     /// The token's own name, to find this call in both services' records; the client's where there is none.
     #[must_use]
     pub fn token_id(&self) -> &TokenId {
-        &self.claims.jti
+        &self.0.claims.jti
     }
 
     /// What the caller may do.
     #[must_use]
     pub fn scope(&self) -> &ScopeSet {
-        &self.claims.scope
+        &self.0.claims.scope
     }
 
     /// The roles that its scopes rest on.
     #[must_use]
     pub fn roles(&self) -> &[RoleName] {
-        &self.claims.roles
+        &self.0.claims.roles
     }
 
     /// When the token ends, or the client.
     #[must_use]
     pub fn expires_at(&self) -> UnixSeconds {
-        self.claims.exp
+        self.0.claims.exp
     }
 
     /// One of the client's static claims, or whatever else the token says.
     #[must_use]
     pub fn claim(&self, name: &str) -> Option<&Value> {
-        self.claims.others.get(name)
+        self.0.claims.others.get(name)
     }
 }

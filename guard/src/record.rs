@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::pin::Pin;
 use std::time::Instant;
 
 use bailiwick_core::{InvalidToken, Scope, ServerName, ToolName};
@@ -88,10 +89,17 @@ struct Outcome<'a> {
     mode: Option<Mode>,
 }
 
+/// What a request waits for after its record.
+pub(crate) type Written = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// The target of the records, by which a log tells them from whatever else is told.
+pub const RECORDS: &str = "bailiwick_guard::decision";
+
 /// Writes the records of one server.
 pub(crate) struct Recorder {
     server: ServerName,
     decisions: Family<Labels, Counter>,
+    written: Option<Written>,
 }
 
 impl Recorder {
@@ -103,6 +111,7 @@ impl Recorder {
         registry: Option<&mut Registry>,
         revocations: Measured,
         uses: ClientUses,
+        written: Option<Written>,
     ) -> Self {
         let decisions = Family::default();
         if let Some(registry) = registry {
@@ -115,26 +124,34 @@ impl Recorder {
             registry.register_collector(Box::new(revocations));
             registry.register_collector(Box::new(uses));
         }
-        Self { server, decisions }
+        Self { server, decisions, written }
     }
 
-    /// Records that the request goes on to the server.
-    pub(crate) fn allowed(&self, record: &Record) {
-        self.write(record, "allow", "allowed", Outcome::default());
+    /// Records that the request goes on to the server, which it may once this has ended.
+    pub(crate) async fn allowed(&self, record: &Record) {
+        self.tell(record, "allow", "allowed", Outcome::default());
+        self.written().await;
     }
 
     /// Records that it does not, and the full reason.
-    pub(crate) fn denied(&self, record: &Record, refusal: &Refusal) {
+    pub(crate) async fn denied(&self, record: &Record, refusal: &Refusal) {
         let outcome = match refusal {
             Refusal::InvalidToken(error) => Outcome { detail: Some(error), ..Outcome::default() },
             Refusal::InsufficientScope(needed) => Outcome { needed: Some(needed), ..Outcome::default() },
             Refusal::WrongCredentials(mode) => Outcome { mode: Some(*mode), ..Outcome::default() },
             _ => Outcome::default(),
         };
-        self.write(record, "deny", refusal.reason(), outcome);
+        self.tell(record, "deny", refusal.reason(), outcome);
+        self.written().await;
     }
 
-    fn write(
+    async fn written(&self) {
+        if let Some(written) = &self.written {
+            written().await;
+        }
+    }
+
+    fn tell(
         &self,
         record: &Record,
         decision: &'static str,
@@ -145,7 +162,7 @@ impl Recorder {
         self.decisions.get_or_create(&labels).inc();
         let principal = record.principal.as_ref();
         tracing::info!(
-            target: "bailiwick_guard::decision",
+            target: RECORDS,
             decision,
             reason,
             server = self.server.as_str(),

@@ -69,14 +69,14 @@ async fn answer_to(guard: &Parts, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     match token(guard, &parts, body, &mut record).await {
         Ok(token) => {
-            guard.recorder.allowed(&record);
+            guard.recorder.allowed(&record).await;
             let granted = json!({
                 "access_token": token, "token_type": "Bearer", "expires_in": hs256::LIFETIME.as_secs(),
             });
             answer::oauth(StatusCode::OK, &granted)
         }
         Err(NoToken::Refused(refusal)) => {
-            guard.recorder.denied(&record, &refusal);
+            guard.recorder.denied(&record, &refusal).await;
             answer::refused_token(&refusal)
         }
         Err(NoToken::NotJson) => {
@@ -94,7 +94,7 @@ async fn token(guard: &Parts, parts: &RequestParts, body: Body, record: &mut Rec
     guard.hosts.check(parts).map_err(NoToken::Refused)?;
     guard.origins.check(&parts.headers).map_err(NoToken::Refused)?;
     let body = body::whole(body, LARGEST_REQUEST).await.map_err(NoToken::Refused)?;
-    let body = Zeroizing::new(body.to_vec());
+    let body = Zeroizing::new(body.bytes.to_vec());
     let Asked { client_id, client_secret } = json::read(&body).map_err(|_| NoToken::NotJson)?;
     let everybody = guard.modes.clients.everybody();
     let client = everybody.with_name_and_secret(&client_id, &client_secret).cloned();

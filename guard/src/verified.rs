@@ -2,7 +2,7 @@
 //! Owns the cache, and that a token is worth a place there once it has come twice: whoever asks for a new token
 //! at every call fills no memory. Holds neither a token nor anything that was refused.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
@@ -53,27 +53,24 @@ impl Weighter<TokenDigest, Verified> for Bytes {
     }
 }
 
-/// Of how many tokens it is known that they came once: half a MiB. What a newer one displaces has to come twice
+/// Of how many tokens it is known that they came once: a quarter of a MiB, which stays at hand. What a newer one displaces has to come twice
 /// again.
-const MOST_SIGHTINGS: usize = 65_536;
+const MOST_SIGHTINGS: usize = 1 << u16::BITS;
 
-/// The tokens that came once, by a part of their digests each.
-struct Sightings(Box<[AtomicU64]>);
+/// The tokens that came once, by a part of their digests each. Two that are alike in it are taken for one: the
+/// second is remembered too early then, and nothing else.
+struct Sightings(Box<[AtomicU32]>);
 
 impl Sightings {
     fn new() -> Self {
-        Self((0..MOST_SIGHTINGS).map(|_| AtomicU64::new(0)).collect())
+        Self((0..MOST_SIGHTINGS).map(|_| AtomicU32::new(0)).collect())
     }
 
     /// Whether the token came before; from now on it did.
     fn again(&self, TokenDigest(digest): TokenDigest) -> bool {
-        let [place, mark] = [0, 8].map(|first| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&digest[first..first + 8]);
-            u64::from_le_bytes(bytes)
-        });
-        let place = usize::try_from(place % self.0.len() as u64).unwrap_or_default();
-        self.0[place].swap(mark, Ordering::Relaxed) == mark
+        let [a, b, c, d, place @ .., _, _] = digest.first_chunk::<8>().copied().unwrap_or_default();
+        let mark = u32::from_le_bytes([a, b, c, d]);
+        self.0[usize::from(u16::from_le_bytes(place))].swap(mark, Ordering::Relaxed) == mark
     }
 }
 

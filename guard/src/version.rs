@@ -4,7 +4,7 @@
 //! refuses is said in JSON-RPC.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::{self, Body};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -34,12 +34,12 @@ where
     H: ServerHandler + Send + 'static,
     F: Fn() -> Result<H, std::io::Error> + Send + Sync + 'static,
 {
-    let both = Arc::new((service, factory));
+    let shared = Arc::new((service, factory, OnceLock::new()));
     tower::service_fn(move |request: Request<Body>| {
-        let both = Arc::clone(&both);
+        let shared = Arc::clone(&shared);
         async move {
-            let (service, factory) = &*both;
-            let allowed = match unspoken(&request, factory) {
+            let (service, factory, spoken) = &*shared;
+            let allowed = match unspoken(&request, spoken, factory) {
                 None => Ok(request),
                 Some(unspoken) => unspoken.allowed(request).await,
             };
@@ -70,21 +70,28 @@ struct Message {
     params: Value,
 }
 
+/// The revision that the request names, where no handler speaks it. What handlers speak is asked of the first one,
+/// and `spoken` from then on.
 fn unspoken<H: ServerHandler>(
     request: &Request<Body>,
+    spoken: &OnceLock<Vec<ProtocolVersion>>,
     factory: impl Fn() -> Result<H, std::io::Error>,
 ) -> Option<Unspoken> {
     let named = request.headers().get("mcp-protocol-version").filter(|_| request.method() == Method::POST)?;
-    // Where no handler can be made, rmcp says so.
-    let handler = factory().ok()?;
-    let spoken = handler.supported_protocol_versions();
+    let spoken = if let Some(spoken) = spoken.get() {
+        spoken
+    } else {
+        // Where no handler can be made, rmcp says so.
+        let handler = factory().ok()?;
+        spoken.get_or_init(|| handler.supported_protocol_versions().into_owned())
+    };
     let is_it = |version: &ProtocolVersion| version.as_str().as_bytes() == named.as_bytes();
     if spoken.iter().any(is_it) {
         return None;
     }
     let is_known = ProtocolVersion::KNOWN_VERSIONS.iter().any(is_it);
     let named = String::from_utf8_lossy(named.as_bytes()).chars().take(LONGEST_QUOTED).collect();
-    Some(Unspoken { named, is_known, spoken: spoken.into_owned() })
+    Some(Unspoken { named, is_known, spoken: spoken.clone() })
 }
 
 /// An answer of rmcp, whose refusals are plain text, in JSON-RPC. What is no JSON by its type stays 415; a body

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::rand;
 use bailiwick_core::{ClientId, Clock, RoleName, SecretDigest, ServerName, UnixSeconds};
-use bailiwick_guard::{Credentials, Guard, GuardError};
+use bailiwick_guard::{Credentials, Guard, GuardError, RECORDS};
 use bailiwick_process::listener::{self, BindError, Limits};
+use bailiwick_process::logs::Lines;
 use bailiwick_process::settings::{self, Loaded, Sources};
 use bailiwick_process::tls::Tls;
 use bailiwick_process::{ClientSecret, Secret, logs, metrics, shutdown};
@@ -182,11 +183,11 @@ fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
     if let Some(ServerCommand::NewClient { client_id, role, expires_at }) = &command {
         return new_client(client_id, role, *expires_at);
     }
-    let logs = match command {
-        None => logs::as_json_lines(&settings.log_level),
-        Some(_) => logs::as_text(&settings.log_level),
+    let lines = match command {
+        None => logs::as_json_lines(&settings.log_level, Some(RECORDS)).map(Some),
+        Some(_) => logs::as_text(&settings.log_level).map(|()| None),
     };
-    logs.map_err(|error| ProgramError::Logs(error.to_string()))?;
+    let lines = lines.map_err(|error| ProgramError::Logs(error.to_string()))?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -196,7 +197,7 @@ fn carry_out<P: Program>(loaded: Loaded<Read>) -> Result<(), ProgramError> {
     let credentials = settings.credentials(secrets.take(CLIENT_SECRET))?;
     let clients = settings.authentication.clients_file()?;
     let evidence = Evidence { credentials, clients: clients.as_ref(), shared_secret: secrets.take(SHARED_SECRET) };
-    let guard = guard::<P>(&settings, evidence, &tools, &clock, &mut registry)?;
+    let guard = guard::<P>(&settings, evidence, &tools, &clock, lines, &mut registry)?;
     let own = OwnSettings { matches: &matches, secrets: &mut secrets };
     let configure = P::configure(own).map_err(ProgramError::OwnSettings)?;
     match command {
@@ -245,6 +246,7 @@ fn guard<P: Program>(
     Evidence { credentials, clients, shared_secret }: Evidence<'_>,
     tools: &ToolSet<P>,
     clock: &Arc<dyn Clock>,
+    lines: Option<Lines>,
     registry: &mut Registry,
 ) -> Result<Guard, ProgramError> {
     let server: ServerName = P::SERVER.parse()?;
@@ -258,6 +260,10 @@ fn guard<P: Program>(
         .metrics(registry);
     let builder = match credentials {
         Some(credentials) => builder.credentials(credentials),
+        None => builder,
+    };
+    let builder = match lines {
+        Some(lines) => builder.records_written(move || lines.written()),
         None => builder,
     };
     let names = (settings.issuer.as_str(), settings.resource.as_str());

@@ -12,8 +12,10 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use self::json_line::JsonLine;
+pub use self::lines::Lines;
 
 mod json_line;
+mod lines;
 
 /// Which records are written: a level (`info`), or directives such as `info,bailiwick_guard=debug`.
 /// Checked when it is parsed, so that a wrong one is an error of the settings.
@@ -47,16 +49,19 @@ impl Display for Filter {
 }
 
 /// From now on every record is one JSON object on one line of standard output. Spans, which libraries
-/// open for every request, are switched off: no line would show them.
+/// open for every request, are switched off: no line would show them. The lines of the records of `gathered`
+/// are written together, and whoever tells of them waits for [`Lines::written`].
 ///
 /// # Errors
 /// Where the process already has a subscriber.
-pub fn as_json_lines(filter: &Filter) -> Result<(), TryInitError> {
+pub fn as_json_lines(filter: &Filter, gathered: Option<&'static str>) -> Result<Lines, TryInitError> {
+    let lines = Lines::new(io::stdout(), gathered);
     tracing_subscriber::registry()
         .with(filter.to_env_filter())
         .with(filter_fn(is_event))
-        .with(fmt::layer().event_format(JsonLine).with_writer(io::stdout))
-        .try_init()
+        .with(fmt::layer().event_format(JsonLine).with_writer(lines.clone()))
+        .try_init()?;
+    Ok(lines)
 }
 
 fn is_event(metadata: &Metadata<'_>) -> bool {

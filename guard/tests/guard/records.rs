@@ -1,12 +1,49 @@
 //! One log line and one count per decision, from the same words; never a token.
 
+use std::sync::Arc;
+
+use futures::FutureExt;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::unconstrained;
 
 use crate::issuer::SigningKey;
 use crate::logs::listen;
 use crate::scene::{Scene, call, post, request};
+
+/// A scene whose records are written one by one, each when the log is given another turn.
+async fn written_by_turns() -> (Scene, Arc<Semaphore>) {
+    let turns = Arc::new(Semaphore::new(0));
+    let log = Arc::clone(&turns);
+    let scene = Scene::built(|builder| {
+        builder.records_written(move || {
+            let log = Arc::clone(&log);
+            async move { log.acquire().await.unwrap().forget() }
+        })
+    });
+    (scene.await, turns)
+}
+
+#[tokio::test]
+async fn no_tool_runs_and_no_refusal_is_answered_before_the_record_is_written() {
+    let (lines, _listening) = listen();
+    let (scene, turns) = written_by_turns().await;
+    let token = scene.token("hr:look");
+    // Knows the keys from here on, so that the log is all that is waited for.
+    turns.add_permits(1);
+    scene.call(&token, "look").await;
+    for (number, tool) in ["look", "add"].into_iter().enumerate() {
+        let mut answer = unconstrained(scene.call(&token, tool)).boxed_local();
+        assert!(answer.as_mut().now_or_never().is_none(), "{tool} is answered");
+        assert_eq!(lines.decisions().len(), 2 + number, "{tool} is told of");
+        assert_eq!(scene.ran(), if number == 0 { ["look"].as_slice() } else { &["look"; 2] });
+        turns.add_permits(1);
+        answer.await;
+    }
+    assert_eq!(scene.ran(), ["look"; 2]);
+}
 
 #[tokio::test]
 async fn each_decision_is_one_line_with_its_reason_and_its_caller() {

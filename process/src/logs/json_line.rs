@@ -2,14 +2,17 @@
 //! fields in their order, `target`. Formed straight into the line, since a server writes one at every
 //! call while the caller waits.
 
-use std::fmt::{self, Debug};
+use std::fmt::{self, Debug, Write};
 
+use jiff::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+/// As long as most lines are, in bytes.
+const USUAL_LINE: usize = 512;
 
 /// Forms records as JSON. Spans are left out: nothing here opens any.
 #[derive(Clone, Copy, Debug)]
@@ -20,77 +23,89 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
-        line.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut line)?;
-        line.write_str("\",\"level\":\"")?;
-        line.write_str(metadata.level().as_str())?;
-        line.write_char('"')?;
-        let mut members = Members { line: &mut line, written: Ok(()) };
+        // A text of its own, since every piece that goes into `writer` is a call through a table.
+        let mut line = String::with_capacity(USUAL_LINE);
+        line.push_str("{\"timestamp\":\"");
+        write!(line, "{:.6}", Timestamp::now())?;
+        line.push_str("\",\"level\":\"");
+        line.push_str(metadata.level().as_str());
+        line.push('"');
+        let mut members = Members { line: &mut line, formed: Ok(()) };
         event.record(&mut members);
-        members.add("target", |line| string(line, metadata.target()));
-        members.written?;
-        line.write_str("}\n")
+        members.string("target", metadata.target());
+        members.formed?;
+        line.push_str("}\n");
+        writer.write_str(&line)
     }
 }
 
-/// Writes fields as members of the object that was begun.
-struct Members<'a, 'line> {
-    line: &'a mut Writer<'line>,
-    written: fmt::Result,
+/// Forms fields as members of the object that was begun.
+struct Members<'a> {
+    line: &'a mut String,
+    formed: fmt::Result,
 }
 
-impl Members<'_, '_> {
-    fn add(&mut self, name: &str, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.written.is_ok() {
-            self.written = member(self.line, name, value);
+impl Members<'_> {
+    fn name(&mut self, name: &str) {
+        self.line.push(',');
+        self.quoted(name);
+        self.line.push(':');
+    }
+
+    fn string(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.quoted(text);
+    }
+
+    fn shown(&mut self, name: &str, value: impl fmt::Display) {
+        self.name(name);
+        let formed = write!(self.line, "{value}");
+        self.formed = self.formed.and(formed);
+    }
+
+    /// A JSON string. Most texts need no escape, and stand as they are.
+    fn quoted(&mut self, text: &str) {
+        let is_plain = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
+        if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+            self.line.push('"');
+            self.line.push_str(text);
+            self.line.push('"');
+            return;
+        }
+        match serde_json::to_string(text) {
+            Ok(escaped) => self.line.push_str(&escaped),
+            Err(_) => self.formed = Err(fmt::Error),
         }
     }
 }
 
-impl Visit for Members<'_, '_> {
+impl Visit for Members<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field.name(), |line| string(line, value));
+        self.string(field.name(), value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field.name(), |line| write!(line, "{value}"));
+        self.shown(field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field.name(), |line| write!(line, "{value}"));
+        self.shown(field.name(), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no word for what is no number: it becomes null.
-        self.add(field.name(), |line| write!(line, "{}", serde_json::Value::from(value)));
+        self.shown(field.name(), serde_json::Value::from(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field.name(), |line| write!(line, "{value}"));
+        self.shown(field.name(), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.add(field.name(), |line| string(line, &format!("{value:?}")));
+        self.string(field.name(), &format!("{value:?}"));
     }
-}
-
-fn member(line: &mut Writer<'_>, name: &str, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) -> fmt::Result {
-    line.write_char(',')?;
-    string(line, name)?;
-    line.write_char(':')?;
-    value(line)
-}
-
-/// A JSON string. Most texts need no escape, and are written as they are.
-fn string(line: &mut Writer<'_>, text: &str) -> fmt::Result {
-    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        return line.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?);
-    }
-    line.write_char('"')?;
-    line.write_str(text)?;
-    line.write_char('"')
 }
 
 #[cfg(test)]
