@@ -44,9 +44,12 @@ const HEADER_MISMATCH: i32 = -32020;
 /// The first protocol version whose errors carry an HTTP status of their own.
 const MODERN: &str = "2026-07-28";
 
+/// The header that names the revision of MCP.
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
 /// Whether a request belongs to the 2026-07-28 era of the protocol, by its version header.
 pub(crate) fn is_modern(headers: &HeaderMap) -> bool {
-    let version = headers.get("mcp-protocol-version").and_then(|value| value.to_str().ok());
+    let version = headers.get(PROTOCOL_VERSION).and_then(|value| value.to_str().ok());
     version.is_some_and(|version| version.len() == MODERN.len() && version >= MODERN)
 }
 

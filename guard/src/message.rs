@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -13,6 +13,9 @@ use crate::MOST_VALUES;
 use crate::refusal::Refusal;
 
 mod walk;
+
+/// The header that repeats the method.
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
 /// One message from a client.
 #[derive(Debug)]
@@ -86,7 +89,7 @@ impl<'a> Message<'a> {
 }
 
 fn is_named_by(headers: &HeaderMap, method: &str) -> bool {
-    let mut named = headers.get_all("mcp-method").iter();
+    let mut named = headers.get_all(METHOD).iter();
     named.next().is_some_and(|named| named.as_bytes().trim_ascii() == method.as_bytes()) && named.next().is_none()
 }
 

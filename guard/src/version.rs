@@ -77,7 +77,7 @@ fn unspoken<H: ServerHandler>(
     spoken: &OnceLock<Vec<ProtocolVersion>>,
     factory: impl Fn() -> Result<H, std::io::Error>,
 ) -> Option<Unspoken> {
-    let named = request.headers().get("mcp-protocol-version").filter(|_| request.method() == Method::POST)?;
+    let named = request.headers().get(answer::PROTOCOL_VERSION).filter(|_| request.method() == Method::POST)?;
     let spoken = if let Some(spoken) = spoken.get() {
         spoken
     } else {
