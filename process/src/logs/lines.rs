@@ -74,12 +74,13 @@ impl<W: Write> Lines<W> {
     pub fn written(&self) -> impl Future<Output = ()> + use<W> {
         let waiting = Waiting { inner: Arc::clone(&self.0), count: lock(&self.0.gathered).count };
         async move {
+            if waiting.inner.has_written(waiting.count) {
+                return;
+            }
             for _ in 0..TURNS {
-                if waiting.inner.has_written(waiting.count) {
-                    break;
-                }
                 task::yield_now().await;
-                if waiting.inner.write_unless_busy() {
+                // What came after its own line is left to those who wait for that.
+                if waiting.inner.has_written(waiting.count) || waiting.inner.write_unless_busy() {
                     break;
                 }
             }
@@ -181,6 +182,7 @@ impl<'a, W: Write + 'a> MakeWriter<'a> for Lines<W> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::pin::pin;
 
     use futures::future::{FutureExt as _, join_all};
     use proptest::prelude::*;
@@ -252,6 +254,20 @@ mod tests {
         join_all(callers).await;
         let together: Vec<_> = (0..16).map(|number| format!("{number}\n")).collect();
         assert_eq!(noted.writes(), [together.concat()]);
+    }
+
+    #[tokio::test]
+    async fn whose_line_is_out_leaves_what_came_since_to_those_who_wait_for_it() {
+        let (lines, noted) = lines();
+        add(&lines, "first\n", true);
+        let mut first = pin!(lines.written());
+        add(&lines, "second\n", true);
+        let mut second = pin!(lines.written());
+        assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
+        assert!(first.now_or_never().is_some());
+        add(&lines, "third\n", true);
+        assert!(second.now_or_never().is_some());
+        assert_eq!(noted.writes(), ["first\nsecond\n"]);
     }
 
     #[tokio::test]
