@@ -232,6 +232,9 @@ impl<'a> GuardBuilder<'a> {
     /// It is asked for anew each time, right after the record was told. Unless said otherwise a record is taken to
     /// be written when `tracing` has taken it, which is so with every subscriber that writes in the same thread; one
     /// that gathers its lines says here when they are out. The records are those of the target [`RECORDS`].
+    ///
+    /// Keep it short: a request that waits here has its place at the server, and a revocation that is heard meanwhile
+    /// no longer stops it, since its record says that it goes on.
     pub fn records_written<F, W>(mut self, written: F) -> Self
     where
         F: Fn() -> W + Send + Sync + 'static,

@@ -89,7 +89,8 @@ impl Guard {
     }
 
     /// A whole guarded server without sessions: the MCP endpoint at the resource's path and the
-    /// metadata routes. `factory` makes a handler per request, so it should do little more than clone.
+    /// metadata routes. `factory` makes a handler per request, so it should do little more than clone. Which
+    /// revisions of MCP the server speaks is asked of the first handler.
     pub fn protect<H, F>(&self, factory: F) -> Router
     where
         H: ServerHandler + Send + 'static,

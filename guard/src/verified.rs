@@ -53,8 +53,8 @@ impl Weighter<TokenDigest, Verified> for Bytes {
     }
 }
 
-/// Of how many tokens it is known that they came once: a quarter of a MiB, which stays at hand. What a newer one displaces has to come twice
-/// again.
+/// Of how many tokens it is known that they came once: a quarter of a MiB. What a newer one displaces has to come
+/// twice again.
 const MOST_SIGHTINGS: usize = 1 << u16::BITS;
 
 /// The tokens that came once, by a part of their digests each. Two that are alike in it are taken for one: the
