@@ -4,6 +4,7 @@
 mod answers;
 pub mod endpoint;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
@@ -11,7 +12,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::storage::{Storage, StorageError};
-use answers::{Answers, Failed};
+use answers::Answers;
 
 /// The most readers that wait at one time: half of the connections, so that the other half is left
 /// to whoever wants a token.
@@ -31,7 +32,7 @@ pub struct Feed {
 }
 
 /// Why a reader gets no page.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum NotRead {
     /// The position was never handed out by this database, or so long ago that it is forgotten.
     #[error("the feed does not know this position")]
@@ -44,18 +45,12 @@ pub enum NotRead {
     Busy,
     /// The database failed.
     #[error("{0}")]
-    Failed(Failed),
+    Failed(Arc<str>),
 }
 
 impl From<StorageError> for NotRead {
     fn from(error: StorageError) -> Self {
         if error.retry_after().is_some() { Self::Busy } else { Self::Failed(error.to_string().into()) }
-    }
-}
-
-impl From<Failed> for NotRead {
-    fn from(failed: Failed) -> Self {
-        Self::Failed(failed)
     }
 }
 

@@ -2,12 +2,13 @@
 //! the same moment, so it is read and written once; owns the few that were last asked for.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use actix_web::web::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 
+use super::NotRead;
 use crate::revocations::FeedPage;
 use crate::storage::Storage;
 
@@ -30,10 +31,8 @@ pub(super) struct Answer {
 /// Behind which position is asked, and what the feed's own position was known to be: a page that
 /// was read then or later has every event up to it.
 type Question = (u64, u64);
-type Reading = Shared<BoxFuture<'static, Result<Answer, Failed>>>;
-
-/// Why there is no answer; many readers may share one failure.
-pub(super) type Failed = Arc<str>;
+/// Many readers may share one failure too.
+type Reading = Shared<BoxFuture<'static, Result<Answer, NotRead>>>;
 
 /// The answers that were last asked for.
 pub(super) struct Answers {
@@ -48,7 +47,7 @@ impl Answers {
     }
 
     /// The page behind `after`, of a moment at which the feed had reached `position`.
-    pub(super) async fn page(&self, after: u64, position: u64) -> Result<Answer, Failed> {
+    pub(super) async fn page(&self, after: u64, position: u64) -> Result<Answer, NotRead> {
         let question = (after, position);
         let answer = self.reading(question).await;
         if answer.is_err() {
@@ -77,12 +76,12 @@ impl Answers {
     }
 }
 
-async fn read(storage: Storage, after: u64) -> Result<Answer, Failed> {
-    let page: FeedPage = storage.revocations_after(after, MOST_EVENTS).await.map_err(|error| failed(&error))?;
+async fn read(storage: Storage, after: u64) -> Result<Answer, NotRead> {
+    let page: FeedPage = storage.revocations_after(after, MOST_EVENTS).await?;
     let json = serde_json::to_vec(&page).map_err(|error| failed(&error))?;
     Ok(Answer { json: json.into(), is_empty: page.events.is_empty(), position: page.next })
 }
 
-fn failed(cause: &dyn std::fmt::Display) -> Failed {
-    cause.to_string().into()
+fn failed(cause: &dyn std::fmt::Display) -> NotRead {
+    NotRead::Failed(cause.to_string().into())
 }

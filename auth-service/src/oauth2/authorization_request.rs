@@ -18,6 +18,7 @@ use crate::pages::visitor::SignedInVisitor;
 use crate::redirect_uris::RedirectUri;
 use crate::resources::Resource;
 use crate::service::Service;
+use crate::storage::StorageError;
 use crate::users::User;
 
 /// The longest query of a request, in bytes: with the largest sets of scopes it still fits a URL.
@@ -53,9 +54,9 @@ pub enum LocalRefusal {
     /// `redirect_uri` is not one of the client's.
     #[error("the redirect URI is not one that the client registered")]
     RedirectUri,
-    /// The service failed.
-    #[error("internal: {0}")]
-    Internal(String),
+    /// The database failed, or is busy.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 /// Whether the person may, must or must not be asked (OpenID Connect Core section 3.1.2.1).
@@ -164,7 +165,7 @@ impl AuthorizationRequest {
 /// The client that `client_id` names, where it may send people here.
 async fn proven_client(form: &Form, service: &Service) -> Result<Client, LocalRefusal> {
     let client_id: ClientId = form.get("client_id").and_then(|text| text.parse().ok()).ok_or(LocalRefusal::Client)?;
-    let found = service.storage.client(&client_id).await.map_err(|error| LocalRefusal::Internal(error.to_string()))?;
+    let found = service.storage.client(&client_id).await?;
     found.filter(|client| !client.disabled && client.may_use(GrantType::AuthorizationCode)).ok_or(LocalRefusal::Client)
 }
 

@@ -174,10 +174,10 @@ pub fn refused(refusal: Refusal, request: &HttpRequest, service: &Service) -> Ht
             let description = permitted(&error.description());
             see_other(&reply_to.url(service, &[("error", error.word()), ("error_description", &description)]))
         }
-        Refusal::Here(LocalRefusal::Internal(cause)) => ErrorPage::internal(&cause).answer(service),
+        Refusal::Here(LocalRefusal::Storage(error)) => ErrorPage::from(error).answer(service),
         Refusal::Here(local) => {
             caller.refused("authorization", "refused_here", &local);
-            ErrorPage::of_request(&local).answer(service)
+            ErrorPage::of_request(local).answer(service)
         }
     }
 }

@@ -35,11 +35,12 @@ struct Content<'a> {
 
 impl ErrorPage {
     /// An authorization request whose client or redirect URI is not proven.
-    pub fn of_request(refusal: &LocalRefusal) -> Self {
+    pub fn of_request(refusal: LocalRefusal) -> Self {
         let detail = match refusal {
             LocalRefusal::Client => ENGLISH.client_wrong.to_owned(),
             LocalRefusal::RedirectUri => ENGLISH.redirect_uri_wrong.to_owned(),
-            LocalRefusal::Malformed(text) | LocalRefusal::Internal(text) => text.clone(),
+            LocalRefusal::Malformed(text) => text,
+            LocalRefusal::Storage(error) => return error.into(),
         };
         let (heading, sentence) = (ENGLISH.request_wrong, ENGLISH.request_wrong_lead);
         Self { detail: Some(detail), ..Self::new(StatusCode::BAD_REQUEST, heading, sentence) }
