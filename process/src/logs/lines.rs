@@ -37,18 +37,13 @@ impl<W> Clone for Lines<W> {
 struct Inner<W> {
     /// The records whose lines are gathered: those of this target.
     target: Option<&'static str>,
-    gathered: Mutex<Gathered>,
+    /// What has not gone out yet.
+    gathered: Mutex<Vec<u8>>,
+    /// How many lines have come, those that went out included. Written by whoever holds what is gathered.
+    come: AtomicU64,
     out: Mutex<Out<W>>,
     /// How many lines have gone out.
     written: AtomicU64,
-}
-
-/// What has not gone out yet.
-#[derive(Debug, Default)]
-struct Gathered {
-    bytes: Vec<u8>,
-    /// How many lines have come, those that went out included.
-    count: u64,
 }
 
 /// Where lines go.
@@ -64,7 +59,8 @@ impl<W> Lines<W> {
     /// [`Self::written`].
     pub(super) fn new(writer: W, target: Option<&'static str>) -> Self {
         let out = Mutex::new(Out { writer, bytes: Vec::new() });
-        Self(Arc::new(Inner { target, gathered: Mutex::default(), out, written: AtomicU64::new(0) }))
+        let (come, written) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { target, gathered: Mutex::default(), come, out, written }))
     }
 }
 
@@ -72,7 +68,7 @@ impl<W: Write> Lines<W> {
     /// Ends once every line that has come so far is out. Where it is dropped before, they are out with that. What
     /// cannot be written is told on standard error, and lost.
     pub fn written(&self) -> impl Future<Output = ()> + use<W> {
-        let waiting = Waiting { inner: Arc::clone(&self.0), count: lock(&self.0.gathered).count };
+        let waiting = Waiting { inner: Arc::clone(&self.0), count: self.0.come.load(Ordering::Acquire) };
         async move {
             if waiting.inner.has_written(waiting.count) {
                 return;
@@ -107,8 +103,8 @@ impl<W: Write> Inner<W> {
     fn write(&self, mut out: MutexGuard<'_, Out<W>>) -> io::Result<()> {
         let Out { writer, bytes } = &mut *out;
         let mut gathered = lock(&self.gathered);
-        mem::swap(&mut gathered.bytes, bytes);
-        let count = gathered.count;
+        mem::swap(&mut *gathered, bytes);
+        let count = self.come.load(Ordering::Acquire);
         drop(gathered);
         let written = writer.write_all(bytes).and_then(|()| writer.flush());
         bytes.clear();
@@ -152,9 +148,9 @@ pub struct Line<'a, W> {
 impl<W: Write> Write for Line<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut gathered = lock(&self.inner.gathered);
-        gathered.bytes.extend_from_slice(bytes);
-        gathered.count += 1;
-        let is_enough = gathered.bytes.len() > MOST_GATHERED;
+        gathered.extend_from_slice(bytes);
+        self.inner.come.fetch_add(1, Ordering::Release);
+        let is_enough = gathered.len() > MOST_GATHERED;
         drop(gathered);
         if !self.is_gathered || is_enough {
             self.inner.write(lock(&self.inner.out))?;
