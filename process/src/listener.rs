@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{iter, mem};
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -161,7 +163,7 @@ async fn http<S, B>(
 {
     let (asks, has_asked) = watch::channel(false);
     let answer = service_fn(move |mut request: Request<Incoming>| {
-        asks.send_replace(true);
+        asks.send_if_modified(|asks| !mem::replace(asks, true));
         request.extensions_mut().insert(PeerAddress(peer));
         let answer = time::timeout(limits.request, service.call(request));
         async move { answer.await.map_err(|_| TooSlow).map(|Ok(response)| response) }
@@ -173,9 +175,13 @@ async fn http<S, B>(
         .max_header_size(limits.head_bytes)
         .serve_connection(TokioIo::new(stream), answer);
     let mut http = pin!(http);
+    // A set of one: it looks at what it holds where that was woken, and not at every step of every request.
+    let mut asked_to_end: FuturesUnordered<_> =
+        iter::once(asked_to_end(stopped, limits.connection_age, has_asked)).collect();
     let ended = tokio::select! {
+        biased;
         ended = http.as_mut() => ended,
-        () = asked_to_end(stopped, limits.connection_age, has_asked) => {
+        Some(()) = asked_to_end.next() => {
             http.as_mut().graceful_shutdown();
             let rest = limits.request + limits.drain;
             time::timeout(rest, http).await.unwrap_or(Ok(()))
