@@ -7,34 +7,36 @@ use std::sync::Arc;
 use bailiwick_core::token::LONGEST_TOKEN;
 use bailiwick_core::{Claims, Expected, InvalidToken, KeyId, SignedToken};
 
+use crate::bearer::Presented;
 use crate::guard::Parts;
 use crate::keys::Keys;
 use crate::principal::{Principal, Proof};
 use crate::refusal::Refusal;
 use crate::verified::TokenDigest;
 
-/// The caller that `token` speaks for.
-pub(crate) async fn authenticate(guard: &Parts, token: &str) -> Result<Principal, Refusal> {
-    if token.len() > LONGEST_TOKEN {
+/// The caller that the presented token speaks for.
+pub(crate) async fn authenticate(guard: &Parts, presented: Presented<'_>) -> Result<Principal, Refusal> {
+    let length = presented.unread().len();
+    if length > LONGEST_TOKEN {
         return Err(Refusal::InvalidToken(InvalidToken::Malformed));
     }
-    let digest = TokenDigest::of(token);
-    let keys = guard.keys.usable();
-    if let Some(caller) = keys.as_ref().and_then(|keys| guard.verified.get(digest, keys.generation)) {
+    let digest = TokenDigest::of(presented.unread());
+    let generation = guard.keys.usable_generation();
+    if let Some(caller) = generation.and_then(|generation| guard.verified.get(digest, generation)) {
         // Everything else about the token is as it was; time is not.
         caller.claims().check_times(guard.clock.now()).map_err(Refusal::InvalidToken)?;
         return Ok(caller);
     }
-    let (claims, key_id, keys) = verify(guard, token, keys).await?;
+    let (claims, key_id, keys) = verify(guard, presented.token()?).await?;
     let caller = Principal::new(Arc::new(claims), Proof::AccessToken(key_id));
-    guard.verified.note(digest, token.len(), keys.generation, &caller);
+    guard.verified.note(digest, length, keys.generation, &caller);
     Ok(caller)
 }
 
 /// The claims of a token that is good, its key, and the keys by which that was found.
-async fn verify(guard: &Parts, token: &str, keys: Option<Keys>) -> Result<(Claims, KeyId, Keys), Refusal> {
+async fn verify(guard: &Parts, token: &str) -> Result<(Claims, KeyId, Keys), Refusal> {
     let signed = SignedToken::parse(token).map_err(Refusal::InvalidToken)?;
-    let keys = if let Some(keys) = keys.filter(|keys| keys.set.get(signed.key_id()).is_some()) {
+    let keys = if let Some(keys) = guard.keys.usable().filter(|keys| keys.set.get(signed.key_id()).is_some()) {
         keys
     } else {
         guard.keys.look_for(signed.key_id()).await.ok_or(Refusal::KeysUnavailable)?

@@ -8,23 +8,44 @@ use url::form_urlencoded;
 
 use crate::refusal::Refusal;
 
-/// The token that the request presents.
+/// What follows the word `Bearer`. Whether it has the form of a token is looked at when it is asked for: it does
+/// where the very same text was verified before, so that only a new one costs a look at each of its bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Presented<'a>(&'a str);
+
+impl<'a> Presented<'a> {
+    /// The text, whatever it is.
+    pub(crate) fn unread(self) -> &'a str {
+        self.0
+    }
+
+    /// The token.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequest`] where it has not the form of one.
+    pub(crate) fn token(self) -> Result<&'a str, Refusal> {
+        let malformed = "the Authorization header is not of the form: Bearer <token>";
+        if is_token68(self.0) { Ok(self.0) } else { Err(Refusal::InvalidRequest(malformed)) }
+    }
+}
+
+/// What the request presents as its token.
 ///
 /// # Errors
 /// [`Refusal::NoToken`] without credentials or with those of another scheme;
 /// [`Refusal::InvalidRequest`] for a token in the query, two headers or a malformed one.
-pub(crate) fn token(parts: &Parts) -> Result<&str, Refusal> {
+pub(crate) fn presented(parts: &Parts) -> Result<Presented<'_>, Refusal> {
     match authorization(parts)? {
-        Some(Authorization::Bearer(token)) => Ok(token),
+        Some(Authorization::Bearer(presented)) => Ok(presented),
         Some(Authorization::Basic(_) | Authorization::Other) | None => Err(Refusal::NoToken),
     }
 }
 
 /// What the `Authorization` header of a request holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Authorization<'a> {
-    /// A bearer token.
-    Bearer(&'a str),
+    /// Whatever follows the word `Bearer`.
+    Bearer(Presented<'a>),
     /// Whatever follows the word `Basic`.
     Basic(&'a str),
     /// Credentials of a scheme that is none of ours.
@@ -48,10 +69,8 @@ pub(crate) fn authorization(parts: &Parts) -> Result<Option<Authorization<'_>>, 
         Ok(Some(Authorization::Basic(rest)))
     } else if !scheme.eq_ignore_ascii_case("Bearer") {
         Ok(Some(Authorization::Other))
-    } else if is_token68(rest) {
-        Ok(Some(Authorization::Bearer(rest)))
     } else {
-        Err(Refusal::InvalidRequest("the Authorization header is not of the form: Bearer <token>"))
+        Ok(Some(Authorization::Bearer(Presented(rest))))
     }
 }
 
@@ -66,8 +85,10 @@ fn only_authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     if values.next().is_some() {
         return Err(Refusal::InvalidRequest("there is more than one Authorization header"));
     }
-    let text = first.map(|value| value.to_str()).transpose();
-    text.map_err(|_| Refusal::InvalidRequest("the Authorization header holds other than visible ASCII characters"))
+    let Some(value) = first else { return Ok(None) };
+    // Of ASCII, a header can hold what is visible, and tabs.
+    let text = str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii());
+    text.map(Some).ok_or(Refusal::InvalidRequest("the Authorization header holds other than visible ASCII characters"))
 }
 
 /// The `token68` of RFC 9110 section 11.2: at least one character, `=` at the end only.
@@ -90,7 +111,7 @@ mod tests {
             request = request.header(AUTHORIZATION, *header);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        token(&parts).map(str::to_owned).map_err(|refusal| match refusal {
+        presented(&parts).and_then(Presented::token).map(str::to_owned).map_err(|refusal| match refusal {
             Refusal::NoToken => "none",
             Refusal::InvalidRequest(_) => "malformed",
             _ => "another refusal",

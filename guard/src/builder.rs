@@ -277,7 +277,7 @@ impl<'a> GuardBuilder<'a> {
         let keys = KeyStore::new(self.issuer.clone(), client, Arc::clone(&self.clock));
         let uses = ClientUses(Arc::clone(&modes.clients));
         let challenges = Challenges::new(&self.resource, self.server.clone(), &modes.on);
-        let recorder = Recorder::new(self.server, self.registry, Measured(revocations.clone()), uses, self.written);
+        let recorder = Recorder::new(&tools, self.registry, Measured(revocations.clone()), uses, self.written);
         Ok(Guard::new(Parts {
             modes,
             challenges,

@@ -35,11 +35,6 @@ impl Hosts {
         Ok(())
     }
 
-    /// The allowed hosts.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.allowed.iter().map(String::as_str)
-    }
-
     /// Checks the one `Host` header, and the authority of the request target where it has one
     /// (HTTP/2, or the absolute form).
     pub(crate) fn check(&self, parts: &Parts) -> Result<(), Refusal> {
@@ -55,7 +50,7 @@ impl Hosts {
 
     fn is_allowed(&self, host: &str) -> bool {
         let host = self.canonical(host);
-        self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+        self.allowed.iter().any(|allowed| allowed == host || allowed.eq_ignore_ascii_case(host))
     }
 
     fn canonical<'a>(&self, host: &'a str) -> &'a str {

@@ -87,9 +87,16 @@ impl KeyStore {
 
     /// The keys, where there are any and they are not too old.
     pub(crate) fn usable(&self) -> Option<Keys> {
-        let keys = self.known.borrow().clone()?;
-        let fresh = self.clock.now().since(keys.fetched_at) <= OLDEST;
-        (fresh && !keys.set.is_empty()).then_some(keys)
+        self.known.borrow().as_ref().filter(|keys| self.are_usable(keys)).cloned()
+    }
+
+    /// The generation of the usable keys: all that is asked of them for a token that was verified before.
+    pub(crate) fn usable_generation(&self) -> Option<u64> {
+        self.known.borrow().as_ref().filter(|keys| self.are_usable(keys)).map(|keys| keys.generation)
+    }
+
+    fn are_usable(&self, keys: &Keys) -> bool {
+        !keys.set.is_empty() && self.clock.now().since(keys.fetched_at) <= OLDEST
     }
 
     /// Waits until there are usable keys.

@@ -38,7 +38,10 @@ pub(crate) enum SessionPolicy {
 impl SessionPolicy {
     /// Whether the transport has that HTTP method. Streams are opened by GET and sessions ended by DELETE.
     fn has(self, method: &Method) -> bool {
-        self.methods().split(", ").any(|name| name == method.as_str())
+        match self {
+            Self::None => method == Method::POST,
+            Self::Bound => matches!(*method, Method::POST | Method::GET | Method::DELETE),
+        }
     }
 
     /// The HTTP methods of the transport, as `Allow` names them.

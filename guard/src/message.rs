@@ -61,12 +61,14 @@ impl<'a> Message<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, NotAMessage> {
         use serde_json::error::Category;
         let left = Walk::budget(MOST_VALUES);
-        let mut json = serde_json::Deserializer::from_slice(body);
+        // Once for the whole body, and not for each text in it.
+        let body = str::from_utf8(body).map_err(|_| NotAMessage::NotJson)?;
+        let mut json = serde_json::Deserializer::from_str(body);
         let envelope = EnvelopeVisitor(Walk::within(&left)).deserialize(&mut json);
         let envelope = envelope.and_then(|envelope| json.end().map(|()| envelope)).map_err(|error| {
-            let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+            let first = body.bytes().find(|byte| !byte.is_ascii_whitespace());
             match error.classify() {
-                _ if first == Some(&b'[') => NotAMessage::Batch,
+                _ if first == Some(b'[') => NotAMessage::Batch,
                 _ if left.is_spent() => NotAMessage::TooManyValues,
                 Category::Data => NotAMessage::NotJsonRpc,
                 _ => NotAMessage::NotJson,

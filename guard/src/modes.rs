@@ -12,7 +12,7 @@ use bailiwick_limits::{DefaultClock, FailureLimits, Verdict};
 use http::request::Parts as RequestParts;
 
 use crate::authentication::authenticate;
-use crate::bearer::{self, Authorization};
+use crate::bearer::{self, Authorization, Presented};
 use crate::guard::Parts;
 use crate::local_clients::Directory;
 use crate::mode::Mode;
@@ -79,7 +79,7 @@ impl Modes {
 pub(crate) async fn identify(guard: &Parts, request: &RequestParts) -> Result<Principal, Refusal> {
     let modes = &guard.modes;
     if modes.on == [Mode::OAuth] {
-        return authenticate(guard, bearer::token(request)?).await;
+        return authenticate(guard, bearer::presented(request)?).await;
     }
     let key = if modes.has(Mode::ApiKey) { api_key::presented(&request.headers)? } else { None };
     match (bearer::authorization(request)?, key) {
@@ -93,15 +93,16 @@ pub(crate) async fn identify(guard: &Parts, request: &RequestParts) -> Result<Pr
             let credentials = basic::read(credentials)?;
             basic::identify(guard, &credentials).map_err(|no| modes.counted(no, credentials.name(), request))
         }
-        (Some(Authorization::Bearer(token)), None) => bearer(guard, request, token).await,
+        (Some(Authorization::Bearer(presented)), None) => bearer(guard, request, presented).await,
         (Some(Authorization::Basic(_) | Authorization::Other) | None, None) => Err(Refusal::NoToken),
     }
 }
 
 /// The caller of a bearer token, by the mode that its header speaks to. The header only chooses who looks at
 /// the token: each mode takes its own algorithm and keys, and no other.
-async fn bearer(guard: &Parts, request: &RequestParts, token: &str) -> Result<Principal, Refusal> {
+async fn bearer(guard: &Parts, request: &RequestParts, presented: Presented<'_>) -> Result<Principal, Refusal> {
     let modes = &guard.modes;
+    let token = presented.token()?;
     let header = JwtHeader::peek(token);
     let is_hs256 = header.as_ref().is_some_and(|header| header.algorithm == "HS256");
     let is_access_token = header.as_ref().is_some_and(|header| header.is_access_token);
@@ -112,7 +113,7 @@ async fn bearer(guard: &Parts, request: &RequestParts, token: &str) -> Result<Pr
         (_, Some(key)) if !is_access_token => {
             public_key::identify(guard, key, token).map_err(|no| modes.counted(no, Mode::PublicKey.as_str(), request))
         }
-        _ if modes.has(Mode::OAuth) => authenticate(guard, token).await,
+        _ if modes.has(Mode::OAuth) => authenticate(guard, presented).await,
         _ if modes.shared_secret.is_some() || modes.public_key.is_some() => {
             Err(modes.counted(Refusal::InvalidToken(InvalidToken::Algorithm), Mode::Hs256.as_str(), request))
         }

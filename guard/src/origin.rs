@@ -53,17 +53,6 @@ impl Origins {
         Ok(())
     }
 
-    /// The allowed origins with their ports written out, as rmcp wants them.
-    pub(crate) fn with_ports(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(|origin| match Url::parse(origin) {
-            Ok(url) => match (url.host_str(), url.port_or_known_default()) {
-                (Some(host), Some(port)) => format!("{}://{host}:{port}", url.scheme()),
-                _ => origin.clone(),
-            },
-            Err(_) => origin.clone(),
-        })
-    }
-
     /// The request's origin where a page sent it; `None` where no page did.
     ///
     /// # Errors

@@ -2,11 +2,12 @@
 //! never sees a token.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::time::Instant;
 
-use bailiwick_core::{InvalidToken, Scope, ServerName, ToolName};
+use bailiwick_core::{InvalidToken, Scope, ServerName, ToolName, Tools};
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,6 +15,7 @@ use prometheus_client::registry::Registry;
 
 use crate::client_uses::ClientUses;
 use crate::message::RequestId;
+use crate::method;
 use crate::mode::Mode;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
@@ -80,6 +82,13 @@ struct Labels {
     reason: &'static str,
 }
 
+/// The decision that a request goes on to the server.
+const ALLOW: &str = "allow";
+/// The decision that it does not.
+const DENY: &str = "deny";
+/// The reason of [`ALLOW`].
+const ALLOWED: &str = "allowed";
+
 /// What is told of some decisions beyond the reason.
 #[derive(Default)]
 struct Outcome<'a> {
@@ -99,20 +108,23 @@ pub const RECORDS: &str = "bailiwick_guard::decision";
 pub(crate) struct Recorder {
     server: ServerName,
     decisions: Family<Labels, Counter>,
+    /// Of the decisions, the calls of each tool that were allowed: the most, which need not be looked for.
+    calls: BTreeMap<ToolName, Counter>,
     written: Option<Written>,
 }
 
 impl Recorder {
     /// A recorder whose counts are in `registry`, if one is given, as
     /// `bailiwick_guard_decisions_total{server, method, tool, decision, reason}`, and what is measured of
-    /// revocations beside them.
+    /// revocations beside them. The allowed calls of each of `tools` are there from the first day, as none.
     pub(crate) fn new(
-        server: ServerName,
+        tools: &Tools,
         registry: Option<&mut Registry>,
         revocations: Measured,
         uses: ClientUses,
         written: Option<Written>,
     ) -> Self {
+        let server = tools.server();
         let decisions = Family::default();
         if let Some(registry) = registry {
             let registry = registry.sub_registry_with_label(("server".into(), server.to_string().into()));
@@ -124,12 +136,29 @@ impl Recorder {
             registry.register_collector(Box::new(revocations));
             registry.register_collector(Box::new(uses));
         }
-        Self { server, decisions, written }
+        let calls = tools.iter().map(|tool| {
+            let labels = Labels {
+                method: method::CALL.into(),
+                tool: ToolLabel::Known(tool.name.clone()),
+                decision: ALLOW,
+                reason: ALLOWED,
+            };
+            (tool.name.clone(), decisions.get_or_create_owned(&labels))
+        });
+        Self { server: server.clone(), calls: calls.collect(), decisions, written }
     }
 
     /// Records that the request goes on to the server, which it may once this has ended.
     pub(crate) async fn allowed(&self, record: &Record) {
-        self.tell(record, "allow", "allowed", Outcome::default());
+        let call = match &record.tool {
+            ToolLabel::Known(name) => self.calls.get(name),
+            ToolLabel::None | ToolLabel::Other => None,
+        };
+        match call {
+            Some(call) => _ = call.inc(),
+            None => self.count(record, ALLOW, ALLOWED),
+        }
+        self.tell(record, ALLOW, ALLOWED, Outcome::default());
         self.written().await;
     }
 
@@ -141,7 +170,8 @@ impl Recorder {
             Refusal::WrongCredentials(mode) => Outcome { mode: Some(*mode), ..Outcome::default() },
             _ => Outcome::default(),
         };
-        self.tell(record, "deny", refusal.reason(), outcome);
+        self.count(record, DENY, refusal.reason());
+        self.tell(record, DENY, refusal.reason(), outcome);
         self.written().await;
     }
 
@@ -151,6 +181,11 @@ impl Recorder {
         }
     }
 
+    fn count(&self, record: &Record, decision: &'static str, reason: &'static str) {
+        let labels = Labels { method: record.method.clone(), tool: record.tool.clone(), decision, reason };
+        self.decisions.get_or_create(&labels).inc();
+    }
+
     fn tell(
         &self,
         record: &Record,
@@ -158,8 +193,6 @@ impl Recorder {
         reason: &'static str,
         Outcome { detail, needed, mode }: Outcome<'_>,
     ) {
-        let labels = Labels { method: record.method.clone(), tool: record.tool.clone(), decision, reason };
-        self.decisions.get_or_create(&labels).inc();
         let principal = record.principal.as_ref();
         tracing::info!(
             target: RECORDS,

@@ -132,6 +132,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
+/// So many names are sooner compared each with each than sorted.
+const FEW: usize = 8;
+
 /// The names of one object's members.
 #[derive(Default)]
 pub(super) struct Names<'a>(Vec<Cow<'a, str>>);
@@ -146,8 +149,12 @@ impl<'de> Names<'de> {
 
     /// An error where a member stands twice: one reader takes the first, another the last.
     pub(super) fn each_once<E: de::Error>(mut self) -> Result<(), E> {
-        self.0.sort_unstable();
-        let twice = self.0.windows(2).any(|pair| pair[0] == pair[1]);
+        let twice = if self.0.len() <= FEW {
+            self.0.iter().enumerate().any(|(at, name)| self.0[..at].contains(name))
+        } else {
+            self.0.sort_unstable();
+            self.0.windows(2).any(|pair| pair[0] == pair[1])
+        };
         if twice { Err(E::custom("a member stands twice")) } else { Ok(()) }
     }
 }
