@@ -280,3 +280,19 @@ fn still_accepted(guard: &Parts, principal: &Principal) -> Result<(), Refusal> {
     modes::still_stands(guard, principal)?;
     guard.revocations.as_ref().map_or(Ok(()), |revocations| revocations.check(principal))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transport_has_the_methods_that_allow_names_and_no_other() {
+        for sessions in [SessionPolicy::None, SessionPolicy::Bound] {
+            for method in ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT", "MKCOL"] {
+                let is_named = sessions.methods().split(", ").any(|named| named == method);
+                let method = method.parse().unwrap();
+                assert_eq!(sessions.has(&method), is_named, "{sessions:?} {method}");
+            }
+        }
+    }
+}
