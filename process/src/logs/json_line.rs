@@ -67,7 +67,8 @@ impl Members<'_> {
 
     /// A JSON string. Most texts need no escape, and stand as they are.
     fn quoted(&mut self, text: &str) {
-        if is_plain(text.as_bytes()) {
+        let is_plain = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
+        if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
             self.line.push('"');
             self.line.push_str(text);
             self.line.push('"');
@@ -78,25 +79,6 @@ impl Members<'_> {
             Err(_) => self.formed = Err(fmt::Error),
         }
     }
-}
-
-/// Whether a text needs no escape (RFC 8259 section 7): eight bytes are looked at in one step, since every member of
-/// every record is.
-fn is_plain(text: &[u8]) -> bool {
-    let (eights, rest) = text.as_chunks::<8>();
-    eights.iter().all(|eight| are_plain(u64::from_ne_bytes(*eight)))
-        && rest.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\')
-}
-
-/// The same of eight bytes, by the highest bit of each. An ASCII byte that is less than another has it set once that
-/// was taken away; one that is equal to another is less than one once both were compared by `^`. A byte that borrows
-/// from its neighbour was itself found, so that no text is taken for plain that is not.
-fn are_plain(eight: u64) -> bool {
-    /// A one in each byte.
-    const EACH: u64 = u64::MAX / 0xff;
-    let less_than = |bytes: u64, least: u8| bytes.wrapping_sub(EACH * u64::from(least)) & !bytes;
-    let equal_to = |byte: u8| less_than(eight ^ (EACH * u64::from(byte)), 1);
-    (less_than(eight, b' ') | equal_to(b'"') | equal_to(b'\\')) & (EACH * 0x80) == 0
 }
 
 impl Visit for Members<'_> {
