@@ -174,9 +174,11 @@ pub fn refused(refusal: Refusal, request: &HttpRequest, service: &Service) -> Ht
             let description = permitted(&error.description());
             see_other(&reply_to.url(service, &[("error", error.word()), ("error_description", &description)]))
         }
-        Refusal::Here(LocalRefusal::Storage(error)) => ErrorPage::from(error).answer(service),
         Refusal::Here(local) => {
-            caller.refused("authorization", "refused_here", &local);
+            // A failure of ours is no refusal; its page tells the log of it.
+            if !matches!(local, LocalRefusal::Storage(_)) {
+                caller.refused("authorization", "refused_here", &local);
+            }
             ErrorPage::of_request(local).answer(service)
         }
     }

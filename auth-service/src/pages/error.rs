@@ -34,7 +34,7 @@ struct Content<'a> {
 }
 
 impl ErrorPage {
-    /// An authorization request whose client or redirect URI is not proven.
+    /// An authorization request whose client or redirect URI is not proven, or could not be looked for.
     pub fn of_request(refusal: LocalRefusal) -> Self {
         let detail = match refusal {
             LocalRefusal::Client => ENGLISH.client_wrong.to_owned(),

@@ -128,6 +128,12 @@ async fn each_decision_is_counted_under_names_that_no_caller_invents() {
     ] {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }
-    let counted = text.lines().filter(|line| line.starts_with("bailiwick_guard_decisions_total{"));
-    assert_eq!(counted.filter(|line| !line.ends_with(" 0")).count(), 4);
+    let (none, some): (Vec<_>, Vec<_>) = text
+        .lines()
+        .filter(|line| line.starts_with("bailiwick_guard_decisions_total{"))
+        .partition(|line| line.ends_with(" 0"));
+    assert_eq!(some.len(), 4, "{text}");
+    // Of the server's four tools, those that nobody was allowed to call so far.
+    assert_eq!(none.len(), 3, "{text}");
+    assert!(none.iter().all(|line| line.contains(r#"decision="allow""#)), "{text}");
 }
