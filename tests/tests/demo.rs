@@ -9,15 +9,25 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use bailiwick_e2e::binary::{self, Ended};
-use bailiwick_e2e::service::free_port;
 use bailiwick_e2e::{Agent, Browser, Caller, Era, Http, Person, http, python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The ports that it takes, above the one that it is told. Another process may take one before it does.
+/// The ports that it takes, above the one that it is told.
 const PORTS: [u16; 5] = [0, 1, 2, 3, 100];
+
+/// The base of the next demo: each has its own, below the ports that the system gives to connections and to whoever
+/// asks for any, so that nobody comes to have one of them between a look and the demo.
+static NEXT_BASE: AtomicU16 = AtomicU16::new(12_000);
+
+/// How far apart they are.
+const APART: u16 = 128;
+
+/// Where they end.
+const BASES_END: u16 = 32_000;
 
 /// Its services.
 const SERVICES: [&str; 5] = ["auth-service", "mcp-hr", "mcp-project", "mcp-crm", "mcp-quickstart"];
@@ -31,8 +41,8 @@ struct Demo {
 
 impl Demo {
     fn new() -> Self {
-        let mut bases = std::iter::repeat_with(free_port).take(100).filter(|base| *base <= u16::MAX - 100);
-        let base = bases.find(|base| are_free(*base));
+        let bases = std::iter::repeat_with(|| NEXT_BASE.fetch_add(APART, Ordering::Relaxed));
+        let base = bases.take_while(|base| *base < BASES_END).find(|base| are_free(*base));
         Self { folder: tempfile::tempdir().unwrap(), base: base.unwrap(), tls: false }
     }
 
