@@ -10,6 +10,7 @@ mod error;
 mod issuer;
 mod limit;
 mod load;
+mod log;
 mod machine;
 mod peers;
 mod programs;

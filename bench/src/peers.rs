@@ -2,7 +2,7 @@
 //! bench/peers that gives its library its best. Owns where they lie and how they are started.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use bailiwick_core::Algorithm;
@@ -84,26 +84,26 @@ impl Peers {
     }
 
     /// Starts a token service that signs with `algorithm`.
-    pub fn oidc_provider(&self, folder: &Path, algorithm: Algorithm) -> Result<Server, BenchError> {
-        self.start(Peer::OidcProvider, Peer::OidcProvider.name(), folder, |command| {
+    pub fn oidc_provider(&self, algorithm: Algorithm) -> Result<Server, BenchError> {
+        self.start(Peer::OidcProvider, Peer::OidcProvider.name(), |command| {
             command.args([&algorithm.to_string(), RESOURCE, SCOPE]);
             command.envs([("CLIENT_ID", CLIENT_ID), ("CLIENT_SECRET", CLIENT_SECRET)]);
         })
     }
 
     /// Starts an MCP server with the tool `add`, guarded by its own means where there is an issuer.
-    pub fn adder(&self, peer: Peer, name: &str, folder: &Path, issuer: Option<&str>) -> Result<Server, BenchError> {
-        self.start(peer, name, folder, |command| {
+    pub fn adder(&self, peer: Peer, name: &str, issuer: Option<&str>) -> Result<Server, BenchError> {
+        self.start(peer, name, |command| {
             command.args(issuer);
         })
     }
 
     /// Programs in Node.js find their modules beside themselves, so each is put there first.
-    fn start(&self, peer: Peer, name: &str, folder: &Path, rest: impl Fn(&mut Command)) -> Result<Server, BenchError> {
+    fn start(&self, peer: Peer, name: &str, rest: impl Fn(&mut Command)) -> Result<Server, BenchError> {
         let (file, text) = peer.program();
         let path = self.0.join(file);
         fs::write(&path, text).map_err(system("the program of a peer"))?;
-        Server::start(name, folder, Ready::AnyAnswer, |port| {
+        Server::start(name, Ready::AnyAnswer, |port| {
             let mut command = programs::command(&self.interpreter(peer));
             if peer == Peer::FastMcp {
                 command.arg("-I");

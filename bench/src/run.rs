@@ -142,9 +142,6 @@ impl Run {
                 if round > 0 {
                     contender.slices.push(slice);
                 }
-                if let Some(server) = contender.server {
-                    server.forget_log()?;
-                }
             }
         }
         contenders.into_iter().map(Contender::measured).collect()

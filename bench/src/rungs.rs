@@ -51,8 +51,8 @@ impl Rungs {
     }
 
     /// Starts the bench's own server, which takes this mode alone.
-    pub fn server(&self, programs: &Programs, folder: &Path, mode: Mode) -> Result<Server, BenchError> {
-        Server::start(mode.as_str(), folder, Ready::Health, |port| {
+    pub fn server(&self, programs: &Programs, mode: Mode) -> Result<Server, BenchError> {
+        Server::start(mode.as_str(), Ready::Health, |port| {
             let mut command = adder_command(programs, port, &resource(port));
             command.args(["--issuer", &self.issuer.url, "--authentication", mode.as_str(), "--public-key"]);
             command.arg(&self.public_key).args(["--calls-per-second", &CALLS_PER_SECOND.to_string()]);

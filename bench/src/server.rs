@@ -1,15 +1,14 @@
-//! A server under load as a process: started on a free port, ready when it answers, its log in a
-//! file as in operation, gone when dropped. Owns its own child and reads what that has used.
+//! A server under load as a process: started on a free port, ready when it answers, its log read as in operation,
+//! gone when dropped. Owns its own child and reads what that has used.
 
-use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::cpu::CpuTimes;
 use crate::error::{BenchError, system};
+use crate::log::Log;
 
 /// How long a server may take until it is ready.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -17,8 +16,6 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(1);
 /// How often a start is tried when somebody else took the port in between.
 const ATTEMPTS: usize = 5;
-/// How much of a log an error quotes, in bytes.
-const QUOTED: usize = 2000;
 
 /// When a server counts as started.
 #[derive(Clone, Copy, Debug)]
@@ -54,39 +51,32 @@ pub struct Server {
     /// The time from the start of the process until it was ready.
     pub start: Duration,
     child: Child,
-    log: PathBuf,
+    log: Log,
 }
 
 impl Server {
-    /// Starts what `command` makes for a free port, with its log in `folder`, and waits until it is
-    /// ready.
-    pub fn start(
-        name: &str,
-        folder: &Path,
-        ready: Ready,
-        command: impl Fn(u16) -> Command,
-    ) -> Result<Self, BenchError> {
+    /// Starts what `command` makes for a free port, and waits until it is ready.
+    pub fn start(name: &str, ready: Ready, command: impl Fn(u16) -> Command) -> Result<Self, BenchError> {
         let mut attempts = 1;
         loop {
             let port = free_port()?;
-            match Self::start_on(port, name, folder, ready, command(port)) {
+            match Self::start_on(port, name, ready, command(port)) {
                 Err(BenchError::NotStarted { log, .. }) if attempts < ATTEMPTS && lost_its_port(&log) => attempts += 1,
                 started => return started,
             }
         }
     }
 
-    fn start_on(port: u16, name: &str, folder: &Path, ready: Ready, mut command: Command) -> Result<Self, BenchError> {
-        let log = folder.join(format!("{port}.log"));
-        let file = OpenOptions::new().create(true).append(true).open(&log).map_err(system("the log"))?;
-        let twin = file.try_clone().map_err(system("the log"))?;
+    fn start_on(port: u16, name: &str, ready: Ready, mut command: Command) -> Result<Self, BenchError> {
+        let log = Log::of(&mut command).map_err(system("the log"))?;
         let began = Instant::now();
-        let child = command.stdin(Stdio::null()).stdout(file).stderr(twin).spawn().map_err(system(name))?;
+        let child = command.spawn().map_err(system(name))?;
+        drop(command);
         let mut server = Self { name: name.to_owned(), port, start: Duration::ZERO, child, log };
         while !ready.is_answered(port) {
             let has_ended = server.child.try_wait().map_err(system(name))?.is_some();
             if has_ended || began.elapsed() > READY_WITHIN {
-                return Err(BenchError::NotStarted { name: name.to_owned(), log: end_of(&server.log) });
+                return Err(server.not_started());
             }
             std::thread::sleep(POLL);
         }
@@ -121,17 +111,22 @@ impl Server {
         Ok(value.trim().trim_end_matches(" kB").parse().unwrap_or(f64::NAN))
     }
 
-    /// Empties its log, so that a long run does not fill the disk.
-    pub fn forget_log(&self) -> Result<(), BenchError> {
-        File::options().write(true).open(&self.log).and_then(|log| log.set_len(0)).map_err(system("the log"))
+    /// Ends it, for what it says at its end.
+    fn not_started(mut self) -> BenchError {
+        self.stop();
+        BenchError::NotStarted { name: self.name.clone(), log: self.log.end() }
+    }
+
+    fn stop(&mut self) {
+        // It may have ended by itself; then there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing left to end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }
 
@@ -143,9 +138,4 @@ pub fn free_port() -> Result<u16, BenchError> {
 
 fn lost_its_port(log: &str) -> bool {
     ["is taken", "EADDRINUSE", "address already in use"].iter().any(|words| log.contains(words))
-}
-
-fn end_of(log: &Path) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
-    String::from_utf8_lossy(text.get(text.len().saturating_sub(QUOTED)..).unwrap_or_default()).trim().to_owned()
 }

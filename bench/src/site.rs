@@ -82,7 +82,7 @@ impl Site {
         let shared = first.map(|first| resource(first.port));
         let (issuer, shared_as) = (self.issuer(), shared.as_deref());
         let heard = (issuer.as_str(), &self.guard);
-        let server = tool_servers::hearing_adder(&self.programs, name, &self.folder, heard, shared_as)?;
+        let server = tool_servers::hearing_adder(&self.programs, name, heard, shared_as)?;
         if shared.is_none() {
             let uri = resource(server.port);
             let manifest = format!(r#"{{"resource": "{uri}", "title": "Add", "tools": {ADD_TOOLS}}}"#);

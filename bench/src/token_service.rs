@@ -137,7 +137,7 @@ impl Installation {
 
     /// The same, with the metrics on that port; 0 is a port that nobody knows.
     pub fn serve_with_metrics(&self, name: &str, algorithm: Algorithm, metrics: u16) -> Result<Server, BenchError> {
-        Server::start(name, &self.folder, Ready::Health, |port| {
+        Server::start(name, Ready::Health, |port| {
             let mut command = self.command();
             command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]);
             command.args(["--issuer", &format!("http://localhost:{port}")]);

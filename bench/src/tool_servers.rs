@@ -32,8 +32,8 @@ pub fn resource(port: u16) -> String {
 }
 
 /// Starts the bench's own server, guarded where there is an issuer.
-pub fn adder(programs: &Programs, name: &str, folder: &Path, issuer: Option<&str>) -> Result<Server, BenchError> {
-    Server::start(name, folder, Ready::Health, |port| {
+pub fn adder(programs: &Programs, name: &str, issuer: Option<&str>) -> Result<Server, BenchError> {
+    Server::start(name, Ready::Health, |port| {
         let mut command = adder_command(programs, port, &resource(port));
         if let Some(issuer) = issuer {
             command.args(["--issuer", issuer]);
@@ -47,11 +47,10 @@ pub fn adder(programs: &Programs, name: &str, folder: &Path, issuer: Option<&str
 pub fn hearing_adder(
     programs: &Programs,
     name: &str,
-    folder: &Path,
     (issuer, guard): (&str, &Credentials),
     shared: Option<&str>,
 ) -> Result<Server, BenchError> {
-    Server::start(name, folder, Ready::Health, |port| {
+    Server::start(name, Ready::Health, |port| {
         let mut command = adder_command(programs, port, shared.unwrap_or(&resource(port)));
         command.args(["--issuer", issuer]);
         hear_as(guard, &mut command);
@@ -68,7 +67,7 @@ pub fn adder_command(programs: &Programs, port: u16, resource: &str) -> Command 
 
 /// Starts mcp-hr on a database of its own with the sample data, with logs and metrics on.
 pub fn hr(programs: &Programs, name: &str, folder: &Path, issuer: &str) -> Result<Server, BenchError> {
-    Server::start(name, folder, Ready::Health, |port| sample_command(programs, "mcp-hr", folder, port, issuer))
+    Server::start(name, Ready::Health, |port| sample_command(programs, "mcp-hr", folder, port, issuer))
 }
 
 /// Starts one of the real servers in the same way, hearing of its issuer's revocations as that client.
@@ -78,7 +77,7 @@ pub fn hearing(
     folder: &Path,
     (issuer, guard): (&str, &Credentials),
 ) -> Result<Server, BenchError> {
-    Server::start(binary, folder, Ready::Health, |port| {
+    Server::start(binary, Ready::Health, |port| {
         let mut command = sample_command(programs, binary, folder, port, issuer);
         hear_as(guard, &mut command);
         command

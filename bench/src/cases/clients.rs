@@ -79,7 +79,6 @@ impl Fleet {
                 if to_count(CONNECTIONS) + seen < to_count(callers.len()) {
                     return Err(BenchError::Silent(server.name.clone(), FIRST_ROUND));
                 }
-                server.forget_log()?;
             }
         }
         Ok(())

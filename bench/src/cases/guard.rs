@@ -23,7 +23,7 @@ const HR_NEW: &str = "get_employee_records, new";
 fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
     let issuer = RefCell::new(Issuer::start()?);
     let url = issuer.borrow().url.clone();
-    let add = |name: &str, issuer: Option<&str>| tool_servers::adder(&run.programs, name, run.folder(), issuer);
+    let add = |name: &str, issuer: Option<&str>| tool_servers::adder(&run.programs, name, issuer);
     let hr = |name: &str| tool_servers::hr(&run.programs, name, run.folder(), &url);
     let (bare, seen, new) = (add(BARE, None)?, add(SEEN, Some(&url))?, add(NEW, Some(&url))?);
     let (hr_seen, hr_new) = (hr(HR_SEEN)?, hr(HR_NEW)?);

@@ -22,11 +22,11 @@ const FINENESS: u32 = 5;
 
 fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
     let mut rungs = Rungs::prepare(run.folder())?;
-    let bare = tool_servers::adder(&run.programs, BARE, run.folder(), None)?;
+    let bare = tool_servers::adder(&run.programs, BARE, None)?;
     let mut guarded = Vec::new();
     // From the lowest rung up.
     for mode in Mode::ALL.into_iter().rev() {
-        let server = rungs.server(&run.programs, run.folder(), mode)?;
+        let server = rungs.server(&run.programs, mode)?;
         let calls = rungs.calls(mode, &server)?;
         guarded.push((server, calls));
     }

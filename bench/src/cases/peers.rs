@@ -39,10 +39,10 @@ fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
     for is_guarded in [true, false] {
         let trusted = is_guarded.then_some(url.as_str());
         let name = named(OURS, is_guarded);
-        let server = tool_servers::adder(&run.programs, &name, run.folder(), trusted)?;
+        let server = tool_servers::adder(&run.programs, &name, trusted)?;
         contestants.push(Contestant::new(server, is_guarded.then_some(&mut issuer))?);
         for peer in installed(run) {
-            let server = run.peers.adder(peer, &named(peer.name(), is_guarded), run.folder(), trusted)?;
+            let server = run.peers.adder(peer, &named(peer.name(), is_guarded), trusted)?;
             contestants.push(Contestant::new(server, is_guarded.then_some(&mut issuer))?);
         }
     }

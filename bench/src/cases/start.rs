@@ -54,8 +54,8 @@ fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
     let (run, folder) = (&*run, run.folder());
     let peer = |peer: Peer| {
         let start = move || match peer {
-            Peer::OidcProvider => run.peers.oidc_provider(folder, Algorithm::RS256),
-            _ => run.peers.adder(peer, peer.name(), folder, None),
+            Peer::OidcProvider => run.peers.oidc_provider(Algorithm::RS256),
+            _ => run.peers.adder(peer, peer.name(), None),
         };
         run.peers.version(peer).map(|_| Starter::new(peer.name(), start))
     };

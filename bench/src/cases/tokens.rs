@@ -37,7 +37,7 @@ impl Service {
 fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
     let services = ALGORITHMS.iter().map(|algorithm| Service::start(run, *algorithm)).collect::<Result<Vec<_>, _>>()?;
     let peer = match run.peers.version(Peer::OidcProvider) {
-        Some(_) => Some(run.peers.oidc_provider(run.folder(), Algorithm::RS256)?),
+        Some(_) => Some(run.peers.oidc_provider(Algorithm::RS256)?),
         None => None,
     };
     let mut contenders = Vec::new();
