@@ -16,6 +16,7 @@ pub use self::lines::Lines;
 
 mod json_line;
 mod lines;
+mod timestamp;
 
 /// Which records are written: a level (`info`), or directives such as `info,bailiwick_guard=debug`.
 /// Checked when it is parsed, so that a wrong one is an error of the settings.

@@ -11,6 +11,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::timestamp;
+
 /// As long as most lines are, in bytes.
 const USUAL_LINE: usize = 512;
 
@@ -28,7 +30,7 @@ where
         // A text of its own, since every piece that goes into `writer` is a call through a table.
         let mut line = String::with_capacity(USUAL_LINE);
         line.push_str("{\"timestamp\":\"");
-        write!(line, "{:.6}", Timestamp::now())?;
+        timestamp::push(&mut line, Timestamp::now());
         line.push_str("\",\"level\":\"");
         line.push_str(metadata.level().as_str());
         line.push('"');
@@ -48,18 +50,19 @@ struct Members<'a> {
 }
 
 impl Members<'_> {
-    fn name(&mut self, name: &str) {
-        self.line.push(',');
-        self.quoted(name);
-        self.line.push(':');
+    /// The names of fields are of the code's own writing, and need no escape.
+    fn name(&mut self, name: &'static str) {
+        self.line.push_str(",\"");
+        self.line.push_str(name);
+        self.line.push_str("\":");
     }
 
-    fn string(&mut self, name: &str, text: &str) {
+    fn string(&mut self, name: &'static str, text: &str) {
         self.name(name);
         self.quoted(text);
     }
 
-    fn shown(&mut self, name: &str, value: impl fmt::Display) {
+    fn shown(&mut self, name: &'static str, value: impl fmt::Display) {
         self.name(name);
         let formed = write!(self.line, "{value}");
         self.formed = self.formed.and(formed);
@@ -87,7 +90,8 @@ impl Visit for Members<'_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.shown(field.name(), value);
+        self.name(field.name());
+        self.line.push_str(itoa::Buffer::new().format(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
