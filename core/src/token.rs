@@ -161,6 +161,7 @@ fn read_header(bytes: &[u8]) -> Result<(KeyId, Algorithm), InvalidToken> {
 
 /// Media types compare without regard to case, and `application/` may be left out (RFC 7515 4.1.9).
 fn is_access_token_type(kind: &str) -> bool {
-    let kind = kind.to_ascii_lowercase();
-    kind.strip_prefix("application/").unwrap_or(&kind) == TOKEN_TYPE
+    const TREE: &str = "application/";
+    let subtype = kind.split_at_checked(TREE.len()).filter(|(tree, _)| tree.eq_ignore_ascii_case(TREE));
+    subtype.map_or(kind, |(_, subtype)| subtype).eq_ignore_ascii_case(TOKEN_TYPE)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bailiwick_core::Scope;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::challenge::Challenges;
@@ -41,17 +41,8 @@ const TOOL_UNKNOWN: &str = "tool not found";
 /// MCP 2026-07-28, streamable HTTP: a header that contradicts the message.
 const HEADER_MISMATCH: i32 = -32020;
 
-/// The first protocol version whose errors carry an HTTP status of their own.
-const MODERN: &str = "2026-07-28";
-
 /// The header that names the revision of MCP.
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-
-/// Whether a request belongs to the 2026-07-28 era of the protocol, by its version header.
-pub(crate) fn is_modern(headers: &HeaderMap) -> bool {
-    let version = headers.get(PROTOCOL_VERSION).and_then(|value| value.to_str().ok());
-    version.is_some_and(|version| version.len() == MODERN.len() && version >= MODERN)
-}
 
 /// What an answer depends on beside the refusal itself.
 pub(crate) struct Asked<'a> {

@@ -27,15 +27,14 @@ pub(crate) async fn authenticate(guard: &Parts, presented: Presented<'_>) -> Res
         caller.claims().check_times(guard.clock.now()).map_err(Refusal::InvalidToken)?;
         return Ok(caller);
     }
-    let (claims, key_id, keys) = verify(guard, presented.token()?).await?;
+    let (claims, key_id, keys) = verify(guard, presented.signed()?).await?;
     let caller = Principal::new(Arc::new(claims), Proof::AccessToken(key_id));
     guard.verified.note(digest, length, keys.generation, &caller);
     Ok(caller)
 }
 
 /// The claims of a token that is good, its key, and the keys by which that was found.
-async fn verify(guard: &Parts, token: &str) -> Result<(Claims, KeyId, Keys), Refusal> {
-    let signed = SignedToken::parse(token).map_err(Refusal::InvalidToken)?;
+async fn verify(guard: &Parts, signed: SignedToken<'_>) -> Result<(Claims, KeyId, Keys), Refusal> {
     let keys = if let Some(keys) = guard.keys.usable().filter(|keys| keys.set.get(signed.key_id()).is_some()) {
         keys
     } else {

@@ -15,7 +15,7 @@ pub(crate) fn authorize(
     guard: &Parts,
     principal: &Principal,
     message: Message<'_>,
-    record: &mut Record,
+    record: &mut Record<'_>,
 ) -> Result<(), Refusal> {
     let Message::Call { id, method, name } = message else {
         record.method = "response".into();

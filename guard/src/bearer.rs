@@ -1,15 +1,14 @@
 //! Finds the credentials in a request's `Authorization` header, and the bearer token (RFC 6750 section 2.1)
 //! there and nowhere else. Never looks inside the token.
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use http::request::Parts;
+use bailiwick_core::SignedToken;
 use url::form_urlencoded;
 
+use crate::head::{Field, Head};
 use crate::refusal::Refusal;
 
 /// What follows the word `Bearer`. Whether it has the form of a token is looked at when it is asked for: it does
-/// where the very same text was verified before, so that only a new one costs a look at each of its bytes.
+/// where the very same text was verified before, and where it can be taken apart.
 #[derive(Clone, Copy)]
 pub(crate) struct Presented<'a>(&'a str);
 
@@ -27,6 +26,14 @@ impl<'a> Presented<'a> {
         let malformed = "the Authorization header is not of the form: Bearer <token>";
         if is_token68(self.0) { Ok(self.0) } else { Err(Refusal::InvalidRequest(malformed)) }
     }
+
+    /// The token taken apart. What can be has the form of one: it is of base64url and dots.
+    ///
+    /// # Errors
+    /// As [`Self::token`], and [`Refusal::InvalidToken`].
+    pub(crate) fn signed(self) -> Result<SignedToken<'a>, Refusal> {
+        SignedToken::parse(self.0).or_else(|invalid| self.token().and(Err(Refusal::InvalidToken(invalid))))
+    }
 }
 
 /// What the request presents as its token.
@@ -34,8 +41,8 @@ impl<'a> Presented<'a> {
 /// # Errors
 /// [`Refusal::NoToken`] without credentials or with those of another scheme;
 /// [`Refusal::InvalidRequest`] for a token in the query, two headers or a malformed one.
-pub(crate) fn presented(parts: &Parts) -> Result<Presented<'_>, Refusal> {
-    match authorization(parts)? {
+pub(crate) fn presented<'a>(head: &Head<'a>) -> Result<Presented<'a>, Refusal> {
+    match authorization(head)? {
         Some(Authorization::Bearer(presented)) => Ok(presented),
         Some(Authorization::Basic(_) | Authorization::Other) | None => Err(Refusal::NoToken),
     }
@@ -56,11 +63,11 @@ pub(crate) enum Authorization<'a> {
 ///
 /// # Errors
 /// [`Refusal::InvalidRequest`] for a token in the query, two headers or a malformed one.
-pub(crate) fn authorization(parts: &Parts) -> Result<Option<Authorization<'_>>, Refusal> {
-    if query_has_token(parts.uri.query().unwrap_or_default()) {
+pub(crate) fn authorization<'a>(head: &Head<'a>) -> Result<Option<Authorization<'a>>, Refusal> {
+    if query_has_token(head.request.uri.query().unwrap_or_default()) {
         return Err(Refusal::InvalidRequest("the access token belongs in the Authorization header, never in the URL"));
     }
-    let Some(credentials) = only_authorization(&parts.headers)? else { return Ok(None) };
+    let Some(credentials) = only_authorization(head)? else { return Ok(None) };
     let (scheme, rest) = credentials.split_once(' ').unwrap_or((credentials, ""));
     let rest = rest.trim_start_matches(' ');
     if scheme.is_empty() {
@@ -79,13 +86,12 @@ fn query_has_token(query: &str) -> bool {
     !query.is_empty() && form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
 }
 
-fn only_authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Refusal::InvalidRequest("there is more than one Authorization header"));
-    }
-    let Some(value) = first else { return Ok(None) };
+fn only_authorization<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
+    let value = match head.authorization {
+        Field::Absent => return Ok(None),
+        Field::Once(value) => value,
+        Field::Repeated(_) => return Err(Refusal::InvalidRequest("there is more than one Authorization header")),
+    };
     // Of ASCII, a header can hold what is visible, and tabs.
     let text = str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii());
     text.map(Some).ok_or(Refusal::InvalidRequest("the Authorization header holds other than visible ASCII characters"))
@@ -104,6 +110,7 @@ fn is_token68(text: &str) -> bool {
 mod tests {
     use super::*;
     use http::Request;
+    use http::header::AUTHORIZATION;
 
     fn found(uri: &str, headers: &[&[u8]]) -> Result<String, &'static str> {
         let mut request = Request::builder().uri(uri);
@@ -111,7 +118,7 @@ mod tests {
             request = request.header(AUTHORIZATION, *header);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        presented(&parts).and_then(Presented::token).map(str::to_owned).map_err(|refusal| match refusal {
+        presented(&Head::of(&parts)).and_then(Presented::token).map(str::to_owned).map_err(|refusal| match refusal {
             Refusal::NoToken => "none",
             Refusal::InvalidRequest(_) => "malformed",
             _ => "another refusal",

@@ -32,7 +32,7 @@ impl Calls {
     ///
     /// # Errors
     /// [`Refusal::TooManyCalls`].
-    pub(crate) fn take(&self, caller: &Principal, record: &Record) -> Result<(), Refusal> {
+    pub(crate) fn take(&self, caller: &Principal, record: &Record<'_>) -> Result<(), Refusal> {
         match &self.0 {
             Some(counts) if record.tool != ToolLabel::None => {
                 let key = (&caller.claims().iss, caller.subject(), caller.client_id());

@@ -2,10 +2,9 @@
 //! the comparison.
 
 use bailiwick_core::ResourceUri;
-use http::header::HOST;
-use http::request::Parts;
 use http::uri::Authority;
 
+use crate::head::{Field, Head};
 use crate::refusal::Refusal;
 
 /// The hosts that requests may be for, as `host` or `host:port` in lower case, without the default
@@ -37,11 +36,14 @@ impl Hosts {
 
     /// Checks the one `Host` header, and the authority of the request target where it has one
     /// (HTTP/2, or the absolute form).
-    pub(crate) fn check(&self, parts: &Parts) -> Result<(), Refusal> {
-        let mut headers = parts.headers.get_all(HOST).iter();
-        let header = headers.next().map(|value| value.to_str().map_err(|_| Refusal::HostMissing)).transpose()?;
-        let target = parts.uri.authority().map(Authority::as_str);
-        if headers.next().is_some() || (header.is_none() && target.is_none()) {
+    pub(crate) fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
+        let header = match head.host {
+            Field::Absent => None,
+            Field::Once(value) => Some(value.to_str().map_err(|_| Refusal::HostMissing)?),
+            Field::Repeated(_) => return Err(Refusal::HostMissing),
+        };
+        let target = head.request.uri.authority().map(Authority::as_str);
+        if header.is_none() && target.is_none() {
             return Err(Refusal::HostMissing);
         }
         let all_allowed = header.into_iter().chain(target).all(|host| self.is_allowed(host));
@@ -62,6 +64,7 @@ impl Hosts {
 mod tests {
     use super::*;
     use http::Request;
+    use http::header::HOST;
 
     fn checked(resource: &str, uri: &str, hosts: &[&str]) -> &'static str {
         let mut allowed = Hosts::of(&resource.parse().unwrap());
@@ -71,7 +74,7 @@ mod tests {
             request = request.header(HOST, *host);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        match allowed.check(&parts) {
+        match allowed.check(&Head::of(&parts)) {
             Ok(()) => "allowed",
             Err(refusal) => refusal.reason(),
         }

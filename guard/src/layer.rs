@@ -1,12 +1,12 @@
 //! The tower layer: the order of the checks, and what becomes of a request and of its answer. Owns
 //! the order; each check lives in its module.
 
+use std::borrow::Cow;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION};
-use http::request::Parts as RequestParts;
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use tower::{BoxError, Layer, Service};
@@ -15,6 +15,7 @@ use crate::answer::{self, Asked};
 use crate::answer_filter::{self, Shown};
 use crate::authorization::authorize;
 use crate::guard::{Guard, Parts};
+use crate::head::Head;
 use crate::message::Message;
 use crate::mode::Mode;
 use crate::modes::api_key;
@@ -115,23 +116,35 @@ impl GuardLayer {
         let (parts, body) = request.into_parts();
         let body = pin!(body);
         let mut body = body.fuse();
+        let caller;
         let mut record = Record::begin();
-        let page = match guard.hosts.check(&parts).and_then(|()| guard.origins.check(&parts.headers)) {
+        let head = Head::of(&parts);
+        let page = match guard.hosts.check(&head).and_then(|()| guard.origins.check(&head)) {
             Ok(page) => page,
-            Err(refusal) => return Ok(self.refuse(refusal, &parts, &mut body, &record).await),
+            Err(refusal) => return Ok(self.refuse(refusal, &head, &mut body, &record).await),
         };
-        let mut answer = if origin::is_preflight(&parts) {
+        let in_session = self.sessions == SessionPolicy::Bound && !head.is_modern();
+        let mut answer = if origin::is_preflight(&head) {
             origin::preflight_answer(&parts.headers)
         } else {
-            match self.check(&parts, &mut body, &mut record).await {
+            let admitted = match modes::identify(guard, &head).await {
+                Ok(known) => {
+                    caller = known;
+                    record.principal = Some(Cow::Borrowed(&caller));
+                    self.check(&head, &caller, in_session, &mut body, &mut record).await
+                }
+                Err(refusal) => Err(refusal),
+            };
+            match admitted {
                 Ok(Admitted { principal, body, place }) => {
                     guard.recorder.allowed(&record).await;
-                    let answer =
-                        self.forward(inner, Request::from_parts(parts, body), principal, &record.method).await?;
+                    let shown = Shown::to(&record.method, in_session);
+                    let request = Self::prepared(Request::from_parts(parts, body), principal, shown, in_session);
+                    let answer = self.forward(inner, request, principal, shown).await?;
                     drop(place);
                     answer
                 }
-                Err(refusal) => self.refuse(refusal, &parts, &mut body, &record).await,
+                Err(refusal) => self.refuse(refusal, &head, &mut body, &record).await,
             }
         };
         if let Some(page) = page {
@@ -140,39 +153,45 @@ impl GuardLayer {
         Ok(answer)
     }
 
-    /// Token, revocations, size, JSON, decision: the caller and the body that goes on to the server.
-    async fn check<B>(&self, parts: &RequestParts, body: &mut B, record: &mut Record) -> Result<Admitted<'_>, Refusal>
+    /// Revocations, size, JSON, decision: the body of the caller's request that goes on to the server.
+    async fn check<'a, B>(
+        &'a self,
+        head: &Head<'_>,
+        principal: &'a Principal,
+        in_session: bool,
+        body: &mut B,
+        record: &mut Record<'_>,
+    ) -> Result<Admitted<'a>, Refusal>
     where
         B: http_body::Body<Error: Into<BoxError>> + Unpin,
     {
         let guard = self.guard.parts();
-        let principal = modes::identify(guard, parts).await?;
-        record.principal = Some(principal.clone());
-        still_accepted(guard, &principal)?;
-        record.method = match parts.method {
+        let method = &head.request.method;
+        still_accepted(guard, principal)?;
+        record.method = match *method {
             Method::GET => "GET".into(),
             Method::DELETE => "DELETE".into(),
             _ => "none".into(),
         };
-        if !self.sessions.has(&parts.method) {
+        if !self.sessions.has(method) {
             return Err(Refusal::HttpMethod(self.sessions.methods()));
         }
-        if self.sessions == SessionPolicy::Bound && !answer::is_modern(&parts.headers) {
-            guard.sessions.check(&parts.headers, &principal)?;
+        if in_session {
+            guard.sessions.check(head, principal)?;
         }
         let mut content = Body::empty();
-        if parts.method == Method::POST {
+        if *method == Method::POST {
             let body = body::whole(body, LARGEST_BODY).await?;
             if body.was_awaited {
                 // Whoever was let in to send a body may be shut out by now.
-                still_accepted(guard, &principal)?;
+                still_accepted(guard, principal)?;
             }
-            self.decide(parts, &principal, &body.bytes, record)?;
+            self.decide(head, principal, &body.bytes, record)?;
             content = Body::from(body.bytes);
         }
-        let place = guard.places.take(&principal).await?;
+        let place = guard.places.take(principal).await?;
         if place.was_awaited {
-            still_accepted(guard, &principal)?;
+            still_accepted(guard, principal)?;
         }
         Ok(Admitted { principal, body: content, place })
     }
@@ -180,14 +199,14 @@ impl GuardLayer {
     /// Whether the message may go on, and whether its caller may send another one now.
     fn decide(
         &self,
-        parts: &RequestParts,
+        head: &Head<'_>,
         principal: &Principal,
         body: &[u8],
-        record: &mut Record,
+        record: &mut Record<'_>,
     ) -> Result<(), Refusal> {
         let guard = self.guard.parts();
         let message = Message::read(body).map_err(Refusal::NotAMessage)?;
-        let agreement = if answer::is_modern(&parts.headers) { message.agrees_with(&parts.headers) } else { Ok(()) };
+        let agreement = if head.is_modern() { message.agrees_with(head) } else { Ok(()) };
         match authorize(guard, principal, message, record) {
             // What is denied is denied for what the message says, whatever its headers do.
             Err(denied @ Refusal::InsufficientScope(_)) => return Err(denied),
@@ -200,66 +219,63 @@ impl GuardLayer {
     async fn forward<S, R>(
         &self,
         mut inner: S,
-        mut request: Request<Body>,
-        principal: Principal,
-        method: &str,
+        request: Request<Body>,
+        principal: &Principal,
+        shown: Shown,
     ) -> Result<Response<Body>, S::Error>
     where
         S: Service<Request<Body>, Response = Response<R>>,
         R: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let guard = self.guard.parts();
-        let in_session = self.sessions == SessionPolicy::Bound && !answer::is_modern(request.headers());
-        let shown = Shown::to(method, in_session);
-        self.prepare(&mut request, principal.clone(), shown);
         let mut answer = inner.call(request).await?.map(Body::new);
         if self.sessions == SessionPolicy::Bound {
-            guard.sessions.bind(answer.headers(), &principal);
+            guard.sessions.bind(answer.headers(), principal);
         }
         if shown != Shown::Everything {
-            answer = answer_filter::filter(answer, shown, &self.guard, &principal).await;
+            answer = answer_filter::filter(answer, shown, &self.guard, principal).await;
         }
         if answer_filter::is_event_stream(answer.headers()) {
-            answer = answer.map(|body| expiry::until_ended(principal, guard, body));
+            answer = answer.map(|body| expiry::until_ended(principal.clone(), guard, body));
         }
         Ok(answer)
     }
 
     /// The request as the server sees it: with its caller, and without the credentials, which are nobody
     /// else's to read or pass on (MCP, authorization: token passthrough).
-    fn prepare(&self, request: &mut Request<Body>, principal: Principal, shown: Shown) {
-        let ignores_sessions = self.sessions == SessionPolicy::None || answer::is_modern(request.headers());
+    fn prepared(mut request: Request<Body>, principal: &Principal, shown: Shown, in_session: bool) -> Request<Body> {
         let headers = request.headers_mut();
         headers.remove(AUTHORIZATION);
         headers.remove(api_key::HEADER);
-        if ignores_sessions {
+        if !in_session {
             headers.remove(SESSION_ID);
         }
         if shown != Shown::Everything {
             headers.remove(ACCEPT_ENCODING);
         }
-        request.extensions_mut().insert(principal);
+        request.extensions_mut().insert(principal.clone());
+        request
     }
 
     /// The answer to a refused request, after which the connection can be used again or says that it cannot.
-    async fn refuse<B>(&self, refusal: Refusal, parts: &RequestParts, body: &mut B, record: &Record) -> Response<Body>
+    async fn refuse<B>(&self, refusal: Refusal, head: &Head<'_>, body: &mut B, record: &Record<'_>) -> Response<Body>
     where
         B: http_body::Body<Error: Into<BoxError>> + Unpin,
     {
         let guard = self.guard.parts();
         guard.recorder.denied(record, &refusal).await;
         let asked = Asked {
-            mode: record.principal.as_ref().map_or(Mode::OAuth, Principal::mode),
+            mode: record.principal.as_deref().map_or(Mode::OAuth, Principal::mode),
             challenges: &guard.challenges,
-            hinted_scope: challenge::hinted_scope(&parts.headers, &guard.tools, guard.methods.read_scope()),
-            modern: answer::is_modern(&parts.headers),
+            hinted_scope: challenge::hinted_scope(&head.request.headers, &guard.tools, guard.methods.read_scope()),
+            modern: head.is_modern(),
         };
         let refused = RefusedMessage::of(&refusal, record);
         let mut answer = answer::refused(refusal, &asked);
         if let Some(refused) = refused {
             answer.extensions_mut().insert(refused);
         }
-        if !unread::read_away(body, parts).await {
+        if !unread::read_away(body, head.request).await {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer
@@ -268,7 +284,7 @@ impl GuardLayer {
 
 /// A request that may go on to the server.
 struct Admitted<'a> {
-    principal: Principal,
+    principal: &'a Principal,
     body: Body,
     /// Held until the server's answer begins.
     place: Place<'a>,

@@ -61,6 +61,7 @@ mod event_stream;
 mod expiry;
 mod fetch;
 mod guard;
+mod head;
 mod host;
 mod keys;
 mod layer;

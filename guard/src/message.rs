@@ -4,18 +4,15 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use http::{HeaderMap, HeaderName};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use self::walk::{Names, Walk, Walked};
 use crate::MOST_VALUES;
+use crate::head::{Field, Head};
 use crate::refusal::Refusal;
 
 mod walk;
-
-/// The header that repeats the method.
-const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
 /// One message from a client.
 #[derive(Debug)]
@@ -82,17 +79,16 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// [`Refusal::HeaderMismatch`].
-    pub(crate) fn agrees_with(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn agrees_with(&self, head: &Head<'_>) -> Result<(), Refusal> {
         match self {
-            Self::Call { id, method, .. } if !is_named_by(headers, method) => Err(Refusal::HeaderMismatch(id.clone())),
+            Self::Call { id, method, .. } if !is_named_by(head, method) => Err(Refusal::HeaderMismatch(id.clone())),
             Self::Call { .. } | Self::Response => Ok(()),
         }
     }
 }
 
-fn is_named_by(headers: &HeaderMap, method: &str) -> bool {
-    let mut named = headers.get_all(METHOD).iter();
-    named.next().is_some_and(|named| named.as_bytes().trim_ascii() == method.as_bytes()) && named.next().is_none()
+fn is_named_by(head: &Head<'_>, method: &str) -> bool {
+    matches!(head.method, Field::Once(named) if named.as_bytes().trim_ascii() == method.as_bytes())
 }
 
 /// The members of a message that say what it is.

@@ -14,6 +14,7 @@ use http::request::Parts as RequestParts;
 use crate::authentication::authenticate;
 use crate::bearer::{self, Authorization, Presented};
 use crate::guard::Parts;
+use crate::head::Head;
 use crate::local_clients::Directory;
 use crate::mode::Mode;
 use crate::modes::public_key::PublicKey;
@@ -72,17 +73,18 @@ impl Modes {
     }
 }
 
-/// The caller who sends `request`.
+/// The caller who sends the request of this head.
 ///
 /// # Errors
 /// Why nobody is believed.
-pub(crate) async fn identify(guard: &Parts, request: &RequestParts) -> Result<Principal, Refusal> {
+pub(crate) async fn identify(guard: &Parts, head: &Head<'_>) -> Result<Principal, Refusal> {
     let modes = &guard.modes;
     if modes.on == [Mode::OAuth] {
-        return authenticate(guard, bearer::presented(request)?).await;
+        return authenticate(guard, bearer::presented(head)?).await;
     }
-    let key = if modes.has(Mode::ApiKey) { api_key::presented(&request.headers)? } else { None };
-    match (bearer::authorization(request)?, key) {
+    let key = if modes.has(Mode::ApiKey) { api_key::presented(head)? } else { None };
+    let request = head.request;
+    match (bearer::authorization(head)?, key) {
         (Some(_), Some(_)) => {
             Err(Refusal::InvalidRequest("there are two credentials: send the Authorization header or x-api-key"))
         }

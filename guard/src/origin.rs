@@ -6,12 +6,12 @@ use bailiwick_core::ResourceUri;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, VARY,
 };
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use url::Url;
 
+use crate::head::{Field, Head};
 use crate::refusal::Refusal;
 
 /// The request headers that a page may send; those of tool parameters (`Mcp-Param-…`) come on top.
@@ -57,14 +57,14 @@ impl Origins {
     ///
     /// # Errors
     /// Where the origin is not allowed.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
-        let mut values = headers.get_all(ORIGIN).iter();
-        let Some(origin) = values.next() else { return Ok(None) };
+    pub(crate) fn check(&self, head: &Head<'_>) -> Result<Option<HeaderValue>, Refusal> {
+        let origin = match head.origin {
+            Field::Absent => return Ok(None),
+            Field::Once(origin) => origin,
+            Field::Repeated(_) => return Err(Refusal::OriginForeign),
+        };
         let text = origin.to_str().map_err(|_| Refusal::OriginForeign)?;
-        if values.next().is_some() || !self.0.contains(&canonical(text)) {
-            return Err(Refusal::OriginForeign);
-        }
-        Ok(Some(origin.clone()))
+        if self.0.contains(&canonical(text)) { Ok(Some(origin.clone())) } else { Err(Refusal::OriginForeign) }
     }
 }
 
@@ -76,10 +76,10 @@ fn canonical(origin: &str) -> String {
 
 /// Whether a request is the question of a browser whether it may ask (Fetch standard, CORS-preflight).
 /// It carries no token by design, and nothing but its answer comes of it.
-pub(crate) fn is_preflight(parts: &Parts) -> bool {
-    parts.method == Method::OPTIONS
-        && parts.headers.contains_key(ORIGIN)
-        && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+pub(crate) fn is_preflight(head: &Head<'_>) -> bool {
+    head.request.method == Method::OPTIONS
+        && head.origin != Field::Absent
+        && head.request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// The answer to a preflight from an allowed origin.
@@ -113,7 +113,16 @@ pub(crate) fn share_with(origin: HeaderValue, answer: &mut Response<Body>) {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+    use http::header::ORIGIN;
+
     use super::*;
+
+    fn check(origins: &Origins, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+        let mut request = Request::new(());
+        request.headers_mut().clone_from(headers);
+        origins.check(&Head::of(&request.into_parts().0))
+    }
 
     fn allows(origin: &str) -> bool {
         let mut origins = Origins::of(&"https://api.example/mcp".parse().unwrap());
@@ -121,7 +130,7 @@ mod tests {
         origins.allow("vscode-webview://panel".to_owned()).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
-        origins.check(&headers).is_ok()
+        check(&origins, &headers).is_ok()
     }
 
     #[test]
@@ -150,11 +159,11 @@ mod tests {
     fn no_origin_passes_and_two_do_not() {
         let origins = Origins::of(&"https://api.example/mcp".parse().unwrap());
         let mut headers = HeaderMap::new();
-        assert!(matches!(origins.check(&headers), Ok(None)));
+        assert!(matches!(check(&origins, &headers), Ok(None)));
         headers.append(ORIGIN, HeaderValue::from_static("https://api.example"));
-        assert!(matches!(origins.check(&headers), Ok(Some(_))));
+        assert!(matches!(check(&origins, &headers), Ok(Some(_))));
         headers.append(ORIGIN, HeaderValue::from_static("https://api.example"));
-        assert!(origins.check(&headers).is_err());
+        assert!(check(&origins, &headers).is_err());
     }
 
     #[test]

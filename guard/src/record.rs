@@ -22,19 +22,19 @@ use crate::refusal::Refusal;
 use crate::revocations::Measured;
 
 /// What one request was about, as far as it has been read.
-pub(crate) struct Record {
+pub(crate) struct Record<'a> {
     began: Instant,
     /// The method; `none` until the body is read.
     pub(crate) method: Cow<'static, str>,
     /// The tool that is called.
     pub(crate) tool: ToolLabel,
     /// The caller.
-    pub(crate) principal: Option<Principal>,
+    pub(crate) principal: Option<Cow<'a, Principal>>,
     /// The request's own `id`.
     pub(crate) request_id: Option<RequestId>,
 }
 
-impl Record {
+impl Record<'_> {
     /// Nothing is known yet; the clock of the duration starts.
     pub(crate) fn begin() -> Self {
         Self {
@@ -149,7 +149,7 @@ impl Recorder {
     }
 
     /// Records that the request goes on to the server, which it may once this has ended.
-    pub(crate) async fn allowed(&self, record: &Record) {
+    pub(crate) async fn allowed(&self, record: &Record<'_>) {
         let call = match &record.tool {
             ToolLabel::Known(name) => self.calls.get(name),
             ToolLabel::None | ToolLabel::Other => None,
@@ -163,7 +163,7 @@ impl Recorder {
     }
 
     /// Records that it does not, and the full reason.
-    pub(crate) async fn denied(&self, record: &Record, refusal: &Refusal) {
+    pub(crate) async fn denied(&self, record: &Record<'_>, refusal: &Refusal) {
         let outcome = match refusal {
             Refusal::InvalidToken(error) => Outcome { detail: Some(error), ..Outcome::default() },
             Refusal::InsufficientScope(needed) => Outcome { needed: Some(needed), ..Outcome::default() },
@@ -181,19 +181,19 @@ impl Recorder {
         }
     }
 
-    fn count(&self, record: &Record, decision: &'static str, reason: &'static str) {
+    fn count(&self, record: &Record<'_>, decision: &'static str, reason: &'static str) {
         let labels = Labels { method: record.method.clone(), tool: record.tool.clone(), decision, reason };
         self.decisions.get_or_create(&labels).inc();
     }
 
     fn tell(
         &self,
-        record: &Record,
+        record: &Record<'_>,
         decision: &'static str,
         reason: &'static str,
         Outcome { detail, needed, mode }: Outcome<'_>,
     ) {
-        let principal = record.principal.as_ref();
+        let principal = record.principal.as_deref();
         tracing::info!(
             target: RECORDS,
             decision,

@@ -23,8 +23,8 @@ pub struct RefusedMessage {
 
 impl RefusedMessage {
     /// What is said of the request that `record` is about, where it has an `id` and its caller is known.
-    pub(crate) fn of(refusal: &Refusal, record: &Record) -> Option<Self> {
-        let (principal, id) = (record.principal.clone()?, record.request_id.clone()?);
+    pub(crate) fn of(refusal: &Refusal, record: &Record<'_>) -> Option<Self> {
+        let (principal, id) = (record.principal.as_deref()?.clone(), record.request_id.clone()?);
         let (code, message) = answer::error_of(refusal)?;
         Some(Self { principal, id: id.into(), code, message })
     }

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
+use crate::head::{Field, Head};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 
@@ -54,10 +55,13 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Refusal::UnknownSession`], alike for another's session and for none.
-    pub(crate) fn check(&self, headers: &HeaderMap, principal: &Principal) -> Result<(), Refusal> {
-        let mut named = headers.get_all(SESSION_ID).iter();
-        let Some(id) = named.next() else { return Ok(()) };
-        let owner = id.to_str().ok().filter(|_| named.next().is_none()).and_then(|id| self.0.get(id));
+    pub(crate) fn check(&self, head: &Head<'_>, principal: &Principal) -> Result<(), Refusal> {
+        let id = match head.session {
+            Field::Absent => return Ok(()),
+            Field::Once(id) => id,
+            Field::Repeated(_) => return Err(Refusal::UnknownSession),
+        };
+        let owner = id.to_str().ok().and_then(|id| self.0.get(id));
         if owner.is_some_and(|owner| owner.is(principal)) { Ok(()) } else { Err(Refusal::UnknownSession) }
     }
 

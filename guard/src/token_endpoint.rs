@@ -1,6 +1,7 @@
 //! `POST /token`, as the seed has it: a client that this server knows exchanges its name and secret for a
 //! token of the mode `hs256`. Owns the request and the answer; the token is [`crate::modes::hs256`]'s.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use aws_lc_rs::rand;
@@ -16,6 +17,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::guard::{Guard, Parts};
+use crate::head::Head;
 use crate::mode::Mode;
 use crate::modes::{basic, hs256};
 use crate::record::Record;
@@ -90,9 +92,9 @@ async fn answer_to(guard: &Parts, request: Request) -> Response<Body> {
     }
 }
 
-async fn token(guard: &Parts, parts: &RequestParts, body: Body, record: &mut Record) -> Result<String, NoToken> {
-    guard.hosts.check(parts).map_err(NoToken::Refused)?;
-    guard.origins.check(&parts.headers).map_err(NoToken::Refused)?;
+async fn token(guard: &Parts, parts: &RequestParts, body: Body, record: &mut Record<'_>) -> Result<String, NoToken> {
+    let head = Head::of(parts);
+    guard.hosts.check(&head).and_then(|()| guard.origins.check(&head)).map_err(NoToken::Refused)?;
     let body = body::whole(body, LARGEST_REQUEST).await.map_err(NoToken::Refused)?;
     let body = Zeroizing::new(body.bytes.to_vec());
     let Asked { client_id, client_secret } = json::read(&body).map_err(|_| NoToken::NotJson)?;
@@ -100,7 +102,7 @@ async fn token(guard: &Parts, parts: &RequestParts, body: Body, record: &mut Rec
     let client = everybody.with_name_and_secret(&client_id, &client_secret).cloned();
     let caller = basic::proved(guard, Mode::Hs256, client)
         .map_err(|no| NoToken::Refused(guard.modes.counted(no, &client_id, parts)))?;
-    record.principal = Some(caller.clone());
+    record.principal = Some(Cow::Owned(caller.clone()));
     let secret = guard.modes.shared_secret.as_ref().ok_or(NoToken::Refused(Refusal::NoToken))?;
     let name = fresh_name().ok_or_else(|| NoToken::Failed("there is no randomness".to_owned()))?;
     let now = guard.clock.now();

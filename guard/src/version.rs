@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::{self, Body};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use rmcp::ServerHandler;
 use rmcp::model::{ErrorCode, ErrorData, ProtocolVersion};
 use rmcp::transport::streamable_http_server::StreamableHttpService;
@@ -97,8 +97,7 @@ fn unspoken<H: ServerHandler>(
 /// An answer of rmcp, whose refusals are plain text, in JSON-RPC. What is no JSON by its type stays 415; a body
 /// of the right type that rmcp cannot read is a bad request.
 async fn in_json(answer: Response<Body>) -> Response<Body> {
-    let is_text = answer.headers().get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
-    if !answer.status().is_client_error() || !is_text {
+    if !answer.status().is_client_error() || !is_text(answer.headers()) {
         return answer;
     }
     let (mut head, body) = answer.into_parts();
@@ -112,6 +111,10 @@ async fn in_json(answer: Response<Body>) -> Response<Body> {
     let (other, body) = refusal.into_parts();
     head.headers.extend(other.headers);
     Response::from_parts(head, body)
+}
+
+fn is_text(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
 }
 
 impl Unspoken {

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, Expected, MapAccess, SeqAccess, Unexpected, Visitor};
+use smallvec::SmallVec;
 
 /// How many values may still come.
 pub(super) struct Budget(Cell<u32>);
@@ -132,12 +133,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// So many names are sooner compared each with each than sorted.
+/// So many names need no memory of their own, and are sooner compared each with each than sorted.
 const FEW: usize = 8;
 
 /// The names of one object's members.
 #[derive(Default)]
-pub(super) struct Names<'a>(Vec<Cow<'a, str>>);
+pub(super) struct Names<'a>(SmallVec<[Cow<'a, str>; FEW]>);
 
 impl<'de> Names<'de> {
     /// The next member's name; its value is still to be read.

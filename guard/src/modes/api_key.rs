@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 
 use crate::guard::Parts;
+use crate::head::{Field, Head};
 use crate::mode::Mode;
 use crate::modes::basic::proved;
 use crate::principal::Principal;
@@ -20,13 +21,13 @@ const LONGEST: usize = 1024;
 ///
 /// # Errors
 /// [`Refusal::InvalidRequest`] for two of them, or one that is none.
-pub(crate) fn presented(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let mut values = headers.get_all(HEADER).iter();
-    let Some(first) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Refusal::InvalidRequest("there is more than one x-api-key header"));
-    }
-    let key = first.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len()));
+pub(crate) fn presented<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
+    let value = match head.api_key {
+        Field::Absent => return Ok(None),
+        Field::Once(value) => value,
+        Field::Repeated(_) => return Err(Refusal::InvalidRequest("there is more than one x-api-key header")),
+    };
+    let key = value.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len()));
     key.map(Some).ok_or(Refusal::InvalidRequest("the x-api-key header holds no key: 1 to 1024 visible characters"))
 }
 
