@@ -32,7 +32,7 @@ fn run(case: &Case, run: &mut Run) -> Result<Section, BenchError> {
         Ok(Callers::AnyOf(issuer.borrow_mut().sign(1, &resource(server.port), scope)?.into()))
     };
     let contenders = vec![
-        Contender::load(BARE, &bare, tool_servers::add(CONNECTIONS, Callers::Nobody)),
+        Contender::load(BARE, &bare, tool_servers::add(CONNECTIONS, same(&bare, ADD_SCOPE)?)),
         Contender::load(SEEN, &seen, tool_servers::add(CONNECTIONS, same(&seen, ADD_SCOPE)?)),
         strangers(&new, tool_servers::add, ADD_SCOPE, &issuer, tokens),
         Contender::load(HR_SEEN, &hr_seen, tool_servers::get_employee_records(CONNECTIONS, same(&hr_seen, HR_SCOPE)?)),
@@ -78,8 +78,8 @@ fn section(case: &Case, run: &Run, measured: Vec<Measured>) -> Section {
         title: case.title,
         about: format!(
             "tools/call, {CONNECTIONS} connections, RS256 tokens of an issuer inside the bench; new tokens are signed \
-             before each slice. Logs and metrics are on. The last column: CPU over the bare server, and for new tokens \
-             at mcp-hr over seen ones."
+             before each slice. Logs and metrics are on. The bare server gets the same calls, a token among their \
+             headers. The last column: CPU over the bare server, and for new tokens at mcp-hr over seen ones."
         ),
         table: Table::of(&measured, "added", over),
         targets: vec![
