@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter, Read};
-use std::mem;
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 
@@ -39,7 +38,7 @@ fn end_of(mut reader: PipeReader) -> VecDeque<u8> {
         end.drain(..(end.len() + new.len()).saturating_sub(KEPT));
         end.extend(new);
     }
-    mem::take(&mut end)
+    end
 }
 
 #[cfg(test)]

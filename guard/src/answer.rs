@@ -41,9 +41,6 @@ const TOOL_UNKNOWN: &str = "tool not found";
 /// MCP 2026-07-28, streamable HTTP: a header that contradicts the message.
 const HEADER_MISMATCH: i32 = -32020;
 
-/// The header that names the revision of MCP.
-pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-
 /// What an answer depends on beside the refusal itself.
 pub(crate) struct Asked<'a> {
     /// How the caller has proved who it is, where it has.

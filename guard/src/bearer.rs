@@ -4,7 +4,7 @@
 use bailiwick_core::SignedToken;
 use url::form_urlencoded;
 
-use crate::head::{Field, Head};
+use crate::head::Head;
 use crate::refusal::Refusal;
 
 /// What follows the word `Bearer`. Whether it has the form of a token is looked at when it is asked for: it does
@@ -87,11 +87,8 @@ fn query_has_token(query: &str) -> bool {
 }
 
 fn only_authorization<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
-    let value = match head.authorization {
-        Field::Absent => return Ok(None),
-        Field::Once(value) => value,
-        Field::Repeated(_) => return Err(Refusal::InvalidRequest("there is more than one Authorization header")),
-    };
+    let two = || Refusal::InvalidRequest("there is more than one Authorization header");
+    let Some(value) = head.authorization.at_most_once(two)? else { return Ok(None) };
     // Of ASCII, a header can hold what is visible, and tabs.
     let text = str::from_utf8(value.as_bytes()).ok().filter(|text| text.is_ascii());
     text.map(Some).ok_or(Refusal::InvalidRequest("the Authorization header holds other than visible ASCII characters"))

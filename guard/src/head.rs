@@ -2,10 +2,15 @@
 //! all that came; what they mean is said by the checks.
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::refusal::Refusal;
 
 /// The first protocol version whose errors carry an HTTP status of their own.
 const MODERN: &str = "2026-07-28";
+
+/// The header that names the revision of MCP.
+pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// A request without its body.
 pub(crate) struct Head<'a> {
@@ -39,6 +44,18 @@ impl<'a> Field<'a> {
             Self::Absent => Self::Once(value),
             Self::Once(first) | Self::Repeated(first) => Self::Repeated(first),
         };
+    }
+
+    /// The one value, if there is any.
+    ///
+    /// # Errors
+    /// `refusal` where there are several.
+    pub(crate) fn at_most_once(self, refusal: impl FnOnce() -> Refusal) -> Result<Option<&'a HeaderValue>, Refusal> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Once(value) => Ok(Some(value)),
+            Self::Repeated(_) => Err(refusal()),
+        }
     }
 
     fn first(self) -> Option<&'a HeaderValue> {
@@ -92,11 +109,10 @@ impl<'a> Head<'a> {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
     use http::header::{AUTHORIZATION, HOST, ORIGIN};
-    use http::{HeaderName, Request};
 
     use super::*;
-    use crate::answer::PROTOCOL_VERSION;
     use crate::modes::api_key;
     use crate::session::SESSION_ID;
 

@@ -4,7 +4,7 @@
 use bailiwick_core::ResourceUri;
 use http::uri::Authority;
 
-use crate::head::{Field, Head};
+use crate::head::Head;
 use crate::refusal::Refusal;
 
 /// The hosts that requests may be for, as `host` or `host:port` in lower case, without the default
@@ -37,11 +37,8 @@ impl Hosts {
     /// Checks the one `Host` header, and the authority of the request target where it has one
     /// (HTTP/2, or the absolute form).
     pub(crate) fn check(&self, head: &Head<'_>) -> Result<(), Refusal> {
-        let header = match head.host {
-            Field::Absent => None,
-            Field::Once(value) => Some(value.to_str().map_err(|_| Refusal::HostMissing)?),
-            Field::Repeated(_) => return Err(Refusal::HostMissing),
-        };
+        let header = head.host.at_most_once(|| Refusal::HostMissing)?;
+        let header = header.map(|value| value.to_str().map_err(|_| Refusal::HostMissing)).transpose()?;
         let target = head.request.uri.authority().map(Authority::as_str);
         if header.is_none() && target.is_none() {
             return Err(Refusal::HostMissing);

@@ -58,11 +58,7 @@ impl Origins {
     /// # Errors
     /// Where the origin is not allowed.
     pub(crate) fn check(&self, head: &Head<'_>) -> Result<Option<HeaderValue>, Refusal> {
-        let origin = match head.origin {
-            Field::Absent => return Ok(None),
-            Field::Once(origin) => origin,
-            Field::Repeated(_) => return Err(Refusal::OriginForeign),
-        };
+        let Some(origin) = head.origin.at_most_once(|| Refusal::OriginForeign)? else { return Ok(None) };
         let text = origin.to_str().map_err(|_| Refusal::OriginForeign)?;
         if self.0.contains(&canonical(text)) { Ok(Some(origin.clone())) } else { Err(Refusal::OriginForeign) }
     }

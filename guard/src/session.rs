@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use crate::head::{Field, Head};
+use crate::head::Head;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 
@@ -56,11 +56,7 @@ impl Sessions {
     /// # Errors
     /// [`Refusal::UnknownSession`], alike for another's session and for none.
     pub(crate) fn check(&self, head: &Head<'_>, principal: &Principal) -> Result<(), Refusal> {
-        let id = match head.session {
-            Field::Absent => return Ok(()),
-            Field::Once(id) => id,
-            Field::Repeated(_) => return Err(Refusal::UnknownSession),
-        };
+        let Some(id) = head.session.at_most_once(|| Refusal::UnknownSession)? else { return Ok(()) };
         let owner = id.to_str().ok().and_then(|id| self.0.get(id));
         if owner.is_some_and(|owner| owner.is(principal)) { Ok(()) } else { Err(Refusal::UnknownSession) }
     }

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower::Service;
 
+use crate::head::PROTOCOL_VERSION;
 use crate::{LARGEST_BODY, answer};
 
 /// How much of a revision that nobody knows is quoted, in characters.
@@ -77,7 +78,7 @@ fn unspoken<H: ServerHandler>(
     spoken: &OnceLock<Vec<ProtocolVersion>>,
     factory: impl Fn() -> Result<H, std::io::Error>,
 ) -> Option<Unspoken> {
-    let named = request.headers().get(answer::PROTOCOL_VERSION).filter(|_| request.method() == Method::POST)?;
+    let named = request.headers().get(PROTOCOL_VERSION).filter(|_| request.method() == Method::POST)?;
     let spoken = if let Some(spoken) = spoken.get() {
         spoken
     } else {

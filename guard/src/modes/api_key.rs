@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use crate::guard::Parts;
-use crate::head::{Field, Head};
+use crate::head::Head;
 use crate::mode::Mode;
 use crate::modes::basic::proved;
 use crate::principal::Principal;
@@ -22,11 +22,8 @@ const LONGEST: usize = 1024;
 /// # Errors
 /// [`Refusal::InvalidRequest`] for two of them, or one that is none.
 pub(crate) fn presented<'a>(head: &Head<'a>) -> Result<Option<&'a str>, Refusal> {
-    let value = match head.api_key {
-        Field::Absent => return Ok(None),
-        Field::Once(value) => value,
-        Field::Repeated(_) => return Err(Refusal::InvalidRequest("there is more than one x-api-key header")),
-    };
+    let two = || Refusal::InvalidRequest("there is more than one x-api-key header");
+    let Some(value) = head.api_key.at_most_once(two)? else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| (1..=LONGEST).contains(&key.len()));
     key.map(Some).ok_or(Refusal::InvalidRequest("the x-api-key header holds no key: 1 to 1024 visible characters"))
 }
